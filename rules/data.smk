@@ -1,0 +1,18 @@
+rule dataset:
+    output:
+        expand(
+            "results/data/{{dataset}}/{split}.parquet",
+            split=["train", "validation", "test", "unlabelled"],
+        ),
+        dataset="results/data/{dataset}/dataset.json",
+    log:
+        "results/logs/data/{dataset}.log",
+    conda:
+        "../environment.yml"
+    params:
+        settings=lambda wildcards: settings.datasets[wildcards.dataset].model_dump(),
+        code=code("dataset.py"),
+    message:
+        "data · {wildcards.dataset}: read, clean and split"
+    script:
+        "../workflow/scripts/dataset.py"

@@ -1,0 +1,14 @@
+rule base_model:
+    output:
+        "results/models/{model}/complete.json",
+    log:
+        "results/logs/models/{model}.log",
+    conda:
+        "../environment.yml"
+    params:
+        settings=lambda wildcards: settings.models[wildcards.model].model_dump(),
+        code=code("base_model.py"),
+    message:
+        "base model · {wildcards.model}: make it an encoder"
+    script:
+        "../workflow/scripts/base_model.py"

@@ -1,0 +1,34 @@
+"""Is the method working at all? Found out before anybody reads a table."""
+
+import math
+
+import pandas as pd
+
+# A variant this far below plain fine-tuning (in shares of 1) is broken, not merely worse.
+RANGE = 0.15
+
+
+def faults(results: pd.DataFrame, baseline: str = "FT") -> list[str]:
+    """What looks broken in the rows of `results.csv`, one line each; none if all is well.
+
+    Every run must beat the share of the largest test class by three standard errors, and every variant's mean
+    must be no more than 15 points below that of the baseline.
+    """
+    found = []
+    for run in results.itertuples():
+        chance = run.largest_class_share
+        needed = chance + 3 * math.sqrt(chance * (1 - chance) / run.n_test)
+        if run.accuracy < needed:
+            found.append(
+                f"{run.variant} on {run.dataset} with {run.model}, seed {run.seed}: accuracy {run.accuracy:.3f} does "
+                f"not clearly beat chance ({chance:.3f}; {needed:.3f} needed); look at the histories of {run.recipe}"
+            )
+    means = results.groupby(["dataset", "model", "variant"], sort=False)["accuracy"].mean()
+    for (dataset, model, variant), accuracy in means.items():
+        reference = means.get((dataset, model, baseline), accuracy)
+        if accuracy < reference - RANGE:
+            found.append(
+                f"{variant} on {dataset} with {model}: accuracy {accuracy:.3f} is far below {baseline}'s "
+                f"{reference:.3f}; one of its phases is broken or badly set"
+            )
+    return found

@@ -1,0 +1,214 @@
+"""The workflow's config: one typed definition, checked before any job starts, and the settings it resolves to."""
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+
+from threephase.errors import ConfigError
+from threephase.grid import Run, Step, prefixes, recipe
+from threephase.settings.base_model import BaseModelSettings
+from threephase.settings.common import PhaseSettings, Settings
+from threephase.settings.dataset import DatasetSettings
+from threephase.settings.phases import PHASES
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TAG = re.compile(r"\w+")
+
+
+def _path_part(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"'{name}' becomes part of a path: use letters, digits, '.', '_' and '-'")
+    return name
+
+
+def _step(given: Any) -> Step:
+    """A variant's phase: `dae`, or `cl: {tag: none, imbalance: none}`."""
+    if isinstance(given, Step):
+        return given
+    if isinstance(given, str):
+        phase, settings = given, {}
+    elif isinstance(given, dict) and len(given) == 1:
+        ((phase, settings),) = given.items()
+        settings = dict(settings or {})
+    else:
+        raise ValueError(f"a phase is written `dae` or `cl: {{tag: none, imbalance: none}}`, not {given!r}")
+    _known(phase, PHASES, "phase")
+    tag = settings.pop("tag", None)
+    if settings and tag is None:
+        raise ValueError(f"'{phase}' changes settings, so it needs a `tag` of its own for the checkpoint's path")
+    if tag is not None and not _TAG.fullmatch(str(tag)):
+        raise ValueError(f"tag '{tag}' becomes part of a path: use letters, digits and '_'")
+    _check_overrides(phase, settings)
+    return Step(phase, None if tag is None else str(tag), settings)
+
+
+def _steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    if not steps or steps[-1].phase != "ft":
+        raise ValueError("a variant ends with `ft`, the phase that classifies")
+    if any(step.phase == "ft" for step in steps[:-1]):
+        raise ValueError("`ft` can only be the last phase of a variant")
+    return steps
+
+
+def _check_overrides(phase: str, overrides: Mapping[str, Any]) -> None:
+    PHASES[phase](**overrides)
+
+
+def _known(name: str, known: Mapping[str, Any], what: str) -> None:
+    if name not in known:
+        near = get_close_matches(str(name), list(known), n=1)
+        advice = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(known) or 'none'}"
+        raise ValueError(f"unknown {what} '{name}'; {advice}")
+
+
+Name = Annotated[str, AfterValidator(_path_part)]
+Steps = Annotated[tuple[Annotated[Step, BeforeValidator(_step)], ...], AfterValidator(_steps)]
+
+
+def _layer(given: dict[str, Any]) -> dict[str, Any]:
+    """Settings by phase; the key `all` stands for every phase that has the setting."""
+    for phase, overrides in given.items():
+        if not isinstance(overrides, dict):
+            raise ValueError(f"'{phase}' holds settings by name, not {overrides!r}")
+        if phase == "all":
+            PhaseSettings(**overrides)
+        else:
+            _known(phase, PHASES, "phase")
+            _check_overrides(phase, overrides)
+    return given
+
+
+Layer = Annotated[dict[str, dict[str, Any]], BeforeValidator(_layer)]
+
+
+class Hyperparameters(Settings):
+    """Settings of the phases, from the general to the particular; the later layer wins.
+
+    defaults of the phase ← `default` ← `models` ← `datasets` ← `dataset_models` ← the variant.
+    """
+
+    default: Layer = Field({}, description="For all datasets and base models.")
+    models: dict[str, Layer] = Field({}, description="For one base model.")
+    datasets: dict[str, Layer] = Field({}, description="For one dataset.")
+    dataset_models: dict[str, dict[str, Layer]] = Field({}, description="For one dataset with one base model.")
+
+
+class GridBlock(Settings):
+    """Every combination of what it names; what it leaves out means all. The grid is the union of its blocks."""
+
+    datasets: list[str] | None = Field(None, description="Datasets; all where absent.")
+    models: list[str] | None = Field(None, description="Base models; all where absent.")
+    variants: list[str] | None = Field(None, description="Variants; all where absent.")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="Seeds of the runs.")
+
+
+class TableSettings(Settings):
+    """What the tables show."""
+
+    main: list[str] = Field(["3-Phase", "Joint", "FT"], description="Variants of Table 3, where the grid has them.")
+    reference: str = Field("3-Phase", description="Variant that '=' refers to and that chooses Table 4's base model.")
+
+
+class Config(Settings):
+    """A whole experiment: datasets × base models × variants × seeds, and the settings of their phases."""
+
+    datasets: dict[Name, DatasetSettings] = Field(min_length=1)
+    models: dict[Name, BaseModelSettings] = Field(min_length=1)
+    variants: dict[str, Steps] = Field(min_length=1, description="The phases of each variant, in order.")
+    grid: list[GridBlock] = Field(min_length=1)
+    hyperparameters: Hyperparameters = Hyperparameters()
+    tables: TableSettings = TableSettings()
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        for block in self.grid:
+            for kind, named, known in (
+                ("dataset", block.datasets, self.datasets),
+                ("model", block.models, self.models),
+                ("variant", block.variants, self.variants),
+            ):
+                for name in named or ():
+                    _known(name, known, kind)
+        hyper = self.hyperparameters
+        for name in [*hyper.datasets, *hyper.dataset_models]:
+            _known(name, self.datasets, "dataset")
+        for name in [*hyper.models, *(model for models in hyper.dataset_models.values() for model in models)]:
+            _known(name, self.models, "model")
+        return self
+
+    @model_validator(mode="after")
+    def _recipes_mean_one_thing(self) -> Self:
+        meanings: dict[str, tuple[str, tuple[Step, ...]]] = {}
+        for variant, steps in self.variants.items():
+            for part in prefixes(steps):
+                other, meaning = meanings.setdefault(recipe(part), (variant, part))
+                if meaning != part:
+                    raise ValueError(
+                        f"variants '{other}' and '{variant}' give '{recipe(part)}' different settings; "
+                        "use another tag in one of them"
+                    )
+        return self
+
+    def runs(self) -> list[Run]:
+        """Every run of the grid once, in the order of the config."""
+        cells = {
+            Run(dataset, model, variant, seed, recipe(self.variants[variant])): None
+            for block in self.grid
+            for dataset in block.datasets or self.datasets
+            for model in block.models or self.models
+            for variant in block.variants or self.variants
+            for seed in block.seeds
+        }
+        return list(cells)
+
+    def titles(self) -> dict[str, str]:
+        """What datasets and base models are called in tables."""
+        return {key: given.title for key, given in (self.datasets | self.models).items() if given.title}
+
+    def variants_of(self, of_recipe: str) -> list[str]:
+        """The variants that train this recipe on their way."""
+        return [
+            variant
+            for variant, steps in self.variants.items()
+            if any(recipe(part) == of_recipe for part in prefixes(steps))
+        ]
+
+    def phase_settings(self, dataset: str, model: str, of_recipe: str) -> PhaseSettings:
+        """The resolved settings of the last phase of a recipe, for a dataset and a base model."""
+        step = self._last_step(of_recipe)
+        schema = PHASES[step.phase]
+        hyper = self.hyperparameters
+        resolved: dict[str, Any] = {}
+        for layer in (
+            hyper.default,
+            hyper.models.get(model, {}),
+            hyper.datasets.get(dataset, {}),
+            hyper.dataset_models.get(dataset, {}).get(model, {}),
+        ):
+            resolved |= layer.get("all", {}) | layer.get(step.phase, {})
+        return schema(**(resolved | step.overrides))
+
+    def _last_step(self, of_recipe: str) -> Step:
+        for steps in self.variants.values():
+            for part in prefixes(steps):
+                if recipe(part) == of_recipe:
+                    return part[-1]
+        raise ConfigError(f"no variant of the config trains '{of_recipe}'")
+
+
+def load(given: Mapping[str, Any]) -> Config:
+    """The config, checked. Raises ConfigError with one line for each fault, its place and its remedy."""
+    try:
+        return Config(**given)
+    except ValidationError as error:
+        faults = [_one_line(fault) for fault in error.errors()]
+        raise ConfigError("\n".join(dict.fromkeys(faults))) from None
+
+
+def _one_line(fault: Any) -> str:
+    place = ".".join(str(part) for part in fault["loc"] if not str(part).startswith(("function-", "constrained-")))
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"config: {place}: {message}" if place else f"config: {message}"

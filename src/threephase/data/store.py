@@ -1,0 +1,55 @@
+"""The data contract: `{train,validation,test,unlabelled}.parquet` and `dataset.json` in one folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from threephase.checkpoint import file_hashes, read_json, sha256, write_json, writing
+from threephase.data.splits import SplitData
+from threephase.errors import DataError
+from threephase.settings.dataset import DatasetSettings
+
+DATASET = "dataset.json"
+
+
+def write_dataset(folder: Path, data: SplitData, settings: DatasetSettings, origin: dict[str, Any]) -> None:
+    """Write the splits and `dataset.json`: label names, counts, source, what cleaning did, file hashes."""
+    with writing(folder, closing=DATASET) as partial:
+        for name, rows in data.splits.items():
+            rows.to_parquet(partial / f"{name}.parquet", index=False)
+        write_json(
+            partial / DATASET,
+            {
+                "label_names": data.label_names,
+                "averaging": settings.averaging,
+                "positive": settings.positive,
+                **data.report,
+                "source": origin,
+                "settings": settings.model_dump(),
+                "files": file_hashes(partial),
+            },
+        )
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """Texts of one split; `labels` (n, L) are places in the label names, coarse to fine (L = 0: unlabelled)."""
+
+    texts: list[str]
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def read_split(folder: Path, name: str) -> LabelledTexts:
+    """Read one split, checked against the hash in `dataset.json`. Raises DataError if it was altered."""
+    path = folder / f"{name}.parquet"
+    if sha256(path) != read_json(folder / DATASET)["files"][path.name]:
+        raise DataError(f"{path}: altered since it was written; delete its folder and run again")
+    rows = pd.read_parquet(path)
+    labels = [column for column in rows.columns if column.startswith("label_")]
+    return LabelledTexts(rows["text"].tolist(), rows[labels].to_numpy(dtype=np.int64))

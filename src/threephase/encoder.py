@@ -1,0 +1,90 @@
+"""The encoder: a SentenceTransformer that each phase takes over, extends by a layer and trains."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Dense, Normalize
+from torch import Tensor, nn
+
+from threephase.errors import ModelError
+
+# The longest training text is allowed for with this margin (Table 5, footnote 5).
+LONGEST_MARGIN = 1.2
+
+
+def load_encoder(folder: Path) -> SentenceTransformer:
+    """Load an encoder from a folder, on the CPU (the trainer moves it), with weights in fp32."""
+    try:
+        return SentenceTransformer(
+            str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float32}
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{folder}: cannot be loaded as an encoder: {error}") from error
+
+
+def save_encoder(encoder: SentenceTransformer, folder: Path) -> None:
+    """Write an encoder that plain `SentenceTransformer(folder)` loads, weights in safetensors."""
+    encoder.save_pretrained(str(folder), create_model_card=False)
+
+
+def without_normalize(encoder: SentenceTransformer) -> SentenceTransformer:
+    """The encoder without its Normalize modules: the decoder reads the raw vector, and the cosine needs none."""
+    return SentenceTransformer(
+        modules=[module for module in encoder.children() if not isinstance(module, Normalize)], device="cpu"
+    )
+
+
+def add_dense(encoder: SentenceTransformer) -> None:
+    """Append a linear layer hidden -> hidden, identity at first, without activation.
+
+    The bottleneck of phase 1 (Fig. 1a) and the projection of phase 2 (section 3.2). Starting from the identity,
+    step 0 equals the encoder without the layer.
+    """
+    width = embedding_width(encoder)
+    encoder.append(
+        Dense(width, width, activation_function=None, init_weight=torch.eye(width), init_bias=torch.zeros(width))
+    )
+
+
+def embedding_width(encoder: SentenceTransformer) -> int:
+    """Width of the vectors that the encoder gives."""
+    width = encoder.get_embedding_dimension()
+    if width is None:
+        raise ModelError("the encoder does not say how wide its embeddings are")
+    return int(width)
+
+
+def position_limit(encoder: SentenceTransformer) -> int:
+    """Most tokens the base model has positions for. RoBERTa's first positions are taken by its padding index."""
+    for name, module in encoder.transformers_model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            offset = 0 if module.padding_idx is None else module.padding_idx + 1
+            return module.num_embeddings - offset
+    return int(encoder.transformers_model.config.max_position_embeddings)
+
+
+def resolve_max_length(rule: int | str, encoder: SentenceTransformer, texts: Iterable[str]) -> int:
+    """Tokens per text (special ones counted) by one of the three length rules, never above the model's positions.
+
+    A number is taken as it is; "longest" is 1.2 × the longest of `texts`; "model" is the model's limit.
+    """
+    limit = position_limit(encoder)
+    if rule == "model":
+        return limit
+    if rule == "longest":
+        lengths = (len(ids) for ids in encoder.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"])
+        return min(limit, int(LONGEST_MARGIN * max(lengths)))
+    return min(limit, int(rule))
+
+
+def tokenise(encoder: SentenceTransformer, texts: list[str]) -> dict[str, Tensor]:
+    """Token ids and masks of a batch, each (b, t), padded to its longest text, cut at the encoder's length."""
+    features = encoder.preprocess(texts)
+    return {key: value for key, value in features.items() if isinstance(value, Tensor)}
+
+
+def embed(encoder: nn.Module, features: dict[str, Tensor]) -> Tensor:
+    """Vectors (b, d) of a tokenised batch."""
+    return encoder(dict(features))["sentence_embedding"]

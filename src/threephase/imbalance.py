@@ -1,0 +1,56 @@
+"""Imbalance correction of phase 2 (section 3.2.1): small classes are shown more often."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from threephase.seeding import generator
+
+
+def correction_ratio(size: int, largest: int, minratio: float, maxratio: float) -> float:
+    """How many times larger a class of `size` rows is made where the largest class has `largest` rows.
+
+    f(r) = maxratio · log(max / r) / log(max), cut to maxratio, and 1 below minratio. The printed eq. (4) divides
+    by log(maxratio) instead, which contradicts the properties the text states of it: f(1) = maxratio, and
+    f = 1 at r = max^((maxratio − 1) / maxratio) (eq. 7). This form has both.
+    """
+    if largest <= 1:
+        return 1.0
+    ratio = maxratio * math.log(largest / size) / math.log(largest)
+    return min(maxratio, ratio) if ratio >= minratio else 1.0
+
+
+def corrected_sizes(sizes: dict[int, int], minratio: float, maxratio: float) -> dict[int, int]:
+    """Rows of each class after correction: round(ratio · r) (eqs. 5 and 6)."""
+    largest = max(sizes.values())
+    return {label: round(correction_ratio(size, largest, minratio, maxratio) * size) for label, size in sizes.items()}
+
+
+class BalancedRows(NamedTuple):
+    """Rows of the balanced data: which row of the original, and its how-manieth copy (0 is the row itself)."""
+
+    rows: np.ndarray  # (m,) int64
+    copies: np.ndarray  # (m,) int64
+
+
+def balanced_rows(classes: np.ndarray, minratio: float, maxratio: float, seed: int) -> BalancedRows:
+    """The balanced data of rows with these `classes` (n,): originals first, then the added copies.
+
+    Every row of a class with ratio q stands ⌊q⌋ times; what is missing to round(q · r) is sampled from the
+    class without replacement.
+    """
+    labels, counts = np.unique(classes, return_counts=True)
+    sizes = {int(label): int(count) for label, count in zip(labels, counts, strict=True)}
+    rows, copies = [np.arange(len(classes))], [np.zeros(len(classes), dtype=np.int64)]
+    for label, new_size in corrected_sizes(sizes, minratio, maxratio).items():
+        members = np.flatnonzero(classes == label)
+        whole, rest = divmod(new_size, len(members))
+        for copy in range(1, whole):
+            rows.append(members)
+            copies.append(np.full(len(members), copy))
+        if rest:
+            sampled = generator(seed, "imbalance", label).choice(members, size=rest, replace=False)
+            rows.append(np.sort(sampled))
+            copies.append(np.full(rest, whole))
+    return BalancedRows(np.concatenate(rows), np.concatenate(copies))

@@ -1,0 +1,133 @@
+"""Phase 2: contrastive learning on pairs of texts draws the classes apart (section 3.2)."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from sentence_transformers import SentenceTransformer
+from torch.utils.data import Dataset
+
+from threephase.checkpoint import fingerprint
+from threephase.data.store import LabelledTexts, read_split
+from threephase.encoder import add_dense, tokenise
+from threephase.imbalance import balanced_rows
+from threephase.losses import SiameseLoss
+from threephase.noise import delete_stop_words, negation_safe_stop_words
+from threephase.pairs import Pairs, draw_pairs, rounds_of_pairs
+from threephase.phases.run import Phase, Prepared
+from threephase.seeding import generator
+from threephase.settings.contrastive import ContrastiveSettings
+from threephase.training import Task
+
+
+class Balanced(NamedTuple):
+    """The balanced data: original texts first, then the added copies with their noise."""
+
+    texts: list[str]
+    labels: np.ndarray  # (m, L)
+    resized: dict[str, dict[str, int]]  # by class (labels from coarse to fine): rows before and after
+
+
+class TextPairs(Dataset):
+    """Pairs of texts with their label value."""
+
+    def __init__(self, texts: list[str], pairs: Pairs) -> None:
+        self.texts = texts
+        self.pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, place: int) -> tuple[str, str, float]:
+        left, right = self.pairs.left[place], self.pairs.right[place]
+        return self.texts[left], self.texts[right], float(self.pairs.target[place])
+
+
+def collate(encoder: SentenceTransformer, batch: list[tuple[str, str, float]]) -> dict[str, Any]:
+    """A batch of pairs as `SiameseLoss` takes it."""
+    left, right, target = zip(*batch, strict=True)
+    return {
+        "left": tokenise(encoder, list(left)),
+        "right": tokenise(encoder, list(right)),
+        "labels": torch.tensor(target, dtype=torch.float32),
+    }
+
+
+def balance(train: LabelledTexts, settings: ContrastiveSettings, seed: int) -> Balanced:
+    """Imbalance correction on the deepest label level, with noise on the added copies (section 3.2.1)."""
+    if settings.imbalance == "none":
+        return Balanced(train.texts, train.labels, {})
+    paths, classes = np.unique(train.labels, axis=0, return_inverse=True)
+    classes = classes.reshape(-1)
+    rows, copies = balanced_rows(classes, settings.minratio, settings.maxratio, seed)
+    stop_words = negation_safe_stop_words()
+    texts = list(train.texts)
+    for row, copy in zip(rows[len(train) :], copies[len(train) :], strict=True):
+        rng = generator(seed, "stop-words", int(row), int(copy))
+        texts.append(
+            delete_stop_words(train.texts[row], settings.noise, settings.noise_min_words, stop_words, rng)
+        )  # fmt: skip
+    before, after = np.bincount(classes), np.bincount(classes[rows])
+    resized = {
+        "/".join(map(str, paths[place])): {"before": int(before[place]), "after": int(after[place])}
+        for place in np.flatnonzero(before != after)
+    }
+    return Balanced(texts, train.labels[rows], resized)
+
+
+def training_pairs(balanced: Balanced, pairs_per_text: int, seed: int) -> Pairs:
+    """Unique pairs of the balanced data, as many of each label value."""
+    text_ids, _ = pd.factorize(pd.Series(balanced.texts))
+    classes = len(np.unique(balanced.labels, axis=0))
+    return draw_pairs(text_ids, balanced.labels, rounds_of_pairs(pairs_per_text, classes), seed)
+
+
+def texts_of(data: Path, settings: ContrastiveSettings) -> list[str]:
+    """Texts that phase 2 trains on."""
+    return read_split(data, "train").texts
+
+
+def prepare(encoder: SentenceTransformer, data: Path, settings: ContrastiveSettings, seed: int) -> Prepared:
+    """Add the projection to the encoder and set up one pass over pairs of the balanced data.
+
+    Validation is the same loss on fixed, balanced pairs of the validation texts.
+    """
+    balanced = balance(read_split(data, "train"), settings, seed)
+    pairs = training_pairs(balanced, settings.pairs_per_text, seed)
+    validation = read_split(data, "validation")
+    untouched = Balanced(validation.texts, validation.labels, {})
+    validation_pairs = training_pairs(untouched, settings.validation_pairs_per_text, seed)
+    if settings.projection == "dense":
+        add_dense(encoder)
+    task = Task(
+        model=SiameseLoss(encoder),
+        train=TextPairs(balanced.texts, pairs),
+        validation=TextPairs(validation.texts, validation_pairs),
+        collate=partial(collate, encoder),
+        epochs=1,
+        evaluations=settings.evaluations,
+    )
+    return Prepared(
+        task,
+        seen=[_fingerprint(balanced.texts, pairs), _fingerprint(validation.texts, validation_pairs)],
+        shapes_data=frozenset(
+            {"pairs_per_text", "imbalance", "minratio", "maxratio", "noise", "noise_min_words"}
+            | {"validation_pairs_per_text"}
+        ),
+        report={
+            "texts": len(balanced.texts),
+            "classes_resized": balanced.resized,
+            "pairs": pairs.report,
+            "validation_pairs": validation_pairs.report,
+        },
+    )
+
+
+def _fingerprint(texts: list[str], pairs: Pairs) -> str:
+    return fingerprint(texts, pairs.left, pairs.right, pairs.target)
+
+
+CL = Phase("cl", ContrastiveSettings, texts_of, prepare)

@@ -1,0 +1,119 @@
+"""What every phase does around its own part: take the parent, train, write a checkpoint that is complete or absent."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sentence_transformers import SentenceTransformer
+from transformers import set_seed
+
+from threephase.checkpoint import read_json, sha256, sha256_json, verify, write_json, writing
+from threephase.data.store import DATASET
+from threephase.encoder import load_encoder, resolve_max_length, save_encoder
+from threephase.provenance import provenance
+from threephase.settings.common import PhaseSettings
+from threephase.training import Fitted, Task, fit, resolve_precision
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A phase's own part, ready to train.
+
+    `seen` stands for all that the phase sees besides its optimiser: texts, labels, pairs, noise. Two variants whose
+    `seen`, remaining settings and parents agree are the same training (DESIGN contract 1). `shapes_data` names
+    the settings that act through `seen` alone.
+    """
+
+    task: Task
+    seen: Any
+    shapes_data: frozenset[str] = frozenset()
+    report: dict[str, Any] = field(default_factory=dict)
+    save_more: Callable[[Path], None] | None = None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One of the phases: its name in recipes, its settings, its texts and its own part of the work."""
+
+    name: str
+    settings: type[PhaseSettings]
+    texts: Callable[[Path, Any], list[str]]  # (data folder, settings) -> what the length rule "longest" looks at
+    prepare: Callable[[SentenceTransformer, Path, Any, int], Prepared]  # (encoder, data folder, settings, seed)
+
+
+def run_phase(
+    phase: Phase,
+    data: Path,
+    parent: Path,
+    settings: PhaseSettings,
+    seed: int,
+    out: Path,
+    title: str,
+) -> Fitted:
+    """Train one phase and write its checkpoint.
+
+    Args:
+        phase: which one; its `prepare` may extend the encoder in place.
+        data: folder of the dataset's splits.
+        parent: folder of the checkpoint (or base model) to start from.
+        settings: resolved settings of the phase.
+        seed: the run's seed.
+        out: folder of the checkpoint: encoder, `settings.json`, `history.csv`, `provenance.json`, `complete.json`.
+        title: what to call this training on the terminal.
+    """
+    started = datetime.now(UTC)
+    parent_hash = verify(parent)
+    set_seed(seed)
+    encoder = load_encoder(parent)
+    encoder.max_seq_length = resolve_max_length(settings.max_length, encoder, phase.texts(data, settings))
+    prepared = phase.prepare(encoder, data, settings, seed)
+    logger.info("%s: %s", title, prepared.report)
+    fitted = fit(prepared.task, settings, seed, title)
+    logger.info("best state: step %d of %d, validation loss %.4f", fitted.best_step, fitted.steps, fitted.best_loss)
+    with writing(out) as folder:
+        save_encoder(encoder, folder)
+        if prepared.save_more:
+            prepared.save_more(folder)
+        resolved = settings.model_dump() | {
+            "max_length": encoder.max_seq_length,
+            "precision": resolve_precision(settings.precision),
+        }
+        write_json(
+            folder / "settings.json",
+            {
+                "phase": phase.name,
+                "settings": resolved,
+                "seed": seed,
+                "effective": _effective(phase.name, resolved, prepared, _parent_effective(parent, parent_hash), seed),
+                "report": prepared.report,
+            },
+        )
+        fitted.history.to_csv(folder / "history.csv", index=False)
+        write_json(
+            folder / "provenance.json",
+            provenance(
+                started,
+                seed=seed,
+                inputs={"parent": parent_hash, "dataset": sha256(data / DATASET)},
+                steps=fitted.steps,
+                best_step=fitted.best_step,
+                best_validation_loss=fitted.best_loss,
+            ),
+        )
+    return fitted
+
+
+def _effective(phase: str, resolved: dict[str, Any], prepared: Prepared, parent_effective: str, seed: int) -> str:
+    """Hash of what this training is, whatever its variant is called."""
+    acting = {key: value for key, value in resolved.items() if key not in prepared.shapes_data}
+    return sha256_json([phase, acting, prepared.seen, parent_effective, seed])
+
+
+def _parent_effective(parent: Path, parent_hash: str) -> str:
+    settings = parent / "settings.json"
+    return read_json(settings)["effective"] if settings.exists() else parent_hash

@@ -1,0 +1,52 @@
+"""What all settings share: strict keys, values taken as the numbers they mean."""
+
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+MaxLength = Annotated[int, Field(ge=4)] | Literal["longest", "model"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class Settings(BaseModel):
+    """A block of settings. Unknown keys are errors that name the nearest known key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        for key in given:
+            if key not in cls.model_fields:
+                near = get_close_matches(str(key), list(cls.model_fields), n=1)
+                advice = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(cls.model_fields)}"
+                raise ValueError(f"unknown key '{key}'; {advice}")
+        return given
+
+
+class PhaseSettings(Settings):
+    """What every phase needs: the optimiser (AdamW with linear decay), the length of texts, the arithmetic."""
+
+    lr: Positive = Field(1e-5, description="Peak learning rate of AdamW. Table 5; 1e-5 is its most common value.")
+    batch_size: Count = Field(32, description="Examples (phase 2: pairs) per step. Table 5.")
+    weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.0, description="AdamW's weight decay. Released code.")
+    eps: Positive = Field(1e-6, description="AdamW's epsilon. Table 5, footnote 3.")
+    max_grad_norm: Positive = Field(1.0, description="Gradients are clipped to this norm. Library default.")
+    warmup: Share = Field(0.5, description="Share of the steps over which the learning rate rises; then linear decay.")
+    max_length: MaxLength = Field(
+        "model",
+        description="Tokens per text: a number, 'longest' (1.2 × the longest training text) or 'model' "
+        "(all positions of the base model); never more than the model's positions. Table 5, footnotes 4 and 5.",
+    )
+    precision: Precision = Field(
+        "auto",
+        description="Arithmetic of the matrix products. 'auto' is bf16 where the processor has it, else fp32; "
+        "weights are always fp32.",
+    )
+    eval_batch_size: Count = Field(64, description="Examples per step where nothing is trained.")

@@ -1,0 +1,11 @@
+from pathlib import Path
+
+from threephase.job import job
+
+with job(snakemake.log[0], snakemake.threads, f"base model · {snakemake.wildcards.model}"):
+    from threephase.base_model import make_base_model
+    from threephase.checkpoint import writing
+    from threephase.settings.base_model import BaseModelSettings
+
+    with writing(Path(snakemake.output[0]).parent) as folder:
+        make_base_model(BaseModelSettings(**snakemake.params.settings), folder)

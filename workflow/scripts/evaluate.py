@@ -1,0 +1,13 @@
+from pathlib import Path
+
+from threephase.job import job, run_title
+
+with job(snakemake.log[0], snakemake.threads, run_title("test", snakemake.wildcards)) as says:
+    from threephase.evaluation import evaluate
+
+    metrics = evaluate(
+        data=Path(snakemake.input.dataset).parent,
+        checkpoint=Path(snakemake.input.checkpoint).parent,
+        out=Path(snakemake.output[0]).parent,
+    )
+    says(f"accuracy {metrics['accuracy']:.4f}, F1 {metrics['f1']:.4f}")
