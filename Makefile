@@ -1,0 +1,53 @@
+# `make demo` and `make test` do all set-up on a fresh machine with git, make and Python 3.11 or newer.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CORES ?= all
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: help setup demo demo-full test lint lock clean
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.installed  ## install the locked environment into .venv
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "threephase needs Python 3.11 or newer; name one: make PYTHON=python3.12 …")'
+	@echo "Installing the locked environment into $(VENV) (once, a few minutes) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet --requirement requirements.lock 2>$(VENV)/install.log || { cat $(VENV)/install.log; exit 1; }
+	@$(PIP) install --quiet --no-deps --editable . 2>>$(VENV)/install.log || { cat $(VENV)/install.log; exit 1; }
+	@touch $@
+
+demo: setup  ## the embedded demo: BBC News, all-MiniLM-L6-v2, every variant; minutes on two cores, no hub
+	@$(BIN)/snakemake --cores $(CORES)
+	@$(BIN)/threephase summary results
+
+demo-full: setup  ## the demo with five seeds for every variant and longer texts
+	@$(BIN)/snakemake --cores $(CORES) --configfile config/config.yaml config/demo-full.yaml
+	@$(BIN)/threephase summary results
+
+test: setup lint  ## linters, type checker and every test
+	@$(BIN)/python -m pytest
+
+lint: setup  ## formatters and linters alone
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/snakefmt --check --quiet Snakefile rules
+	@$(BIN)/snakemake --lint --quiet
+	@$(BIN)/mypy
+
+lock:  ## resolve pyproject.toml anew into requirements.lock and environment.yml (needs uv)
+	@{ echo "# Made by 'make lock' from pyproject.toml; CUDA's own packages come with torch where there are any."; \
+	   echo "torch==2.13.0" | uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	     --constraint - --no-header --no-annotate --quiet | grep -viE '^(nvidia|cuda|triton)'; } > requirements.lock
+	@{ echo "# Made by 'make lock': the pins of requirements.lock for conda. Afterwards: pip install --no-deps --editable ."; \
+	   echo "name: threephase"; echo "channels: [conda-forge, nodefaults]"; echo "dependencies:"; \
+	   echo "  - python=3.11"; echo "  - pip"; echo "  - pip:"; \
+	   grep -v '^#' requirements.lock | sed 's/.*/      - "&"/'; } > environment.yml
+
+clean:  ## remove the environment, results and caches
+	rm -rf $(VENV) results .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
