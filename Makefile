@@ -36,7 +36,7 @@ test: setup lint  ## linters, type checker and every test
 lint: setup  ## formatters and linters alone
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/snakefmt --check --quiet Snakefile rules
+	@$(BIN)/snakefmt --check Snakefile rules
 	@$(BIN)/snakemake --lint --quiet
 	@$(BIN)/mypy
 

@@ -15,6 +15,13 @@ except ConfigError as error:
 
 RUNS = settings.runs()
 
+# A checkpoint's path is its recipe, so variants that begin alike share checkpoints.
+DATA = "results/data/{dataset}"
+BASE_MODEL = "results/models/{model}"
+CHECKPOINT = "results/checkpoints/{dataset}/{model}/seed{seed}/{recipe}"
+EVALUATION = "results/evaluations/{dataset}/{model}/seed{seed}/{recipe}"
+RUN_LOG = "results/logs/{step}/{{dataset}}/{{model}}/seed{{seed}}/{{recipe}}.log"
+
 
 wildcard_constraints:
     dataset="[^/]+",
@@ -31,12 +38,15 @@ def code(script):
 def parent_checkpoint(wildcards):
     """What a recipe starts from: the checkpoint one phase shorter, or the base model."""
     before = parent(wildcards.recipe)
-    if before is None:
-        return f"results/models/{wildcards.model}/complete.json"
-    return (
-        f"results/checkpoints/{wildcards.dataset}/{wildcards.model}"
-        f"/seed{wildcards.seed}/{before}/complete.json"
-    )
+    folder = CHECKPOINT if before else BASE_MODEL
+    named = dict(wildcards.items()) | {"recipe": before}
+    return f"{folder}/complete.json".format(**named)
+
+
+def training_data(*splits):
+    """The files of the dataset that a phase reads. Large ones are `ancient`: their hashes stand in dataset.json."""
+    tables = [ancient(f"{DATA}/{split}.parquet") for split in splits]
+    return [f"{DATA}/dataset.json", *tables]
 
 
 def phase_settings(wildcards):
@@ -44,11 +54,6 @@ def phase_settings(wildcards):
     return settings.phase_settings(
         wildcards.dataset, wildcards.model, wildcards.recipe
     ).model_dump()
-
-
-def served_variants(wildcards):
-    """For messages: the variants that a recipe is trained for."""
-    return ", ".join(settings.variants_of(wildcards.recipe))
 
 
 def run_files(pattern):

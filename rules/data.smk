@@ -4,7 +4,7 @@ rule dataset:
             "results/data/{{dataset}}/{split}.parquet",
             split=["train", "validation", "test", "unlabelled"],
         ),
-        dataset="results/data/{dataset}/dataset.json",
+        dataset=f"{DATA}/dataset.json",
     log:
         "results/logs/data/{dataset}.log",
     conda:

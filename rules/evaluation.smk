@@ -1,15 +1,15 @@
-EVALUATION = "results/evaluations/{dataset}/{model}/seed{seed}/{recipe}"
+"""The one step that meets the test split."""
 
 
 rule evaluate:
     input:
-        dataset="results/data/{dataset}/dataset.json",
-        test=ancient("results/data/{dataset}/test.parquet"),
+        dataset=f"{DATA}/dataset.json",
+        test=ancient(f"{DATA}/test.parquet"),
         checkpoint=f"{CHECKPOINT}/complete.json",
     output:
         f"{EVALUATION}/complete.json",
     log:
-        "results/logs/evaluations/{dataset}/{model}/seed{seed}/{recipe}.log",
+        RUN_LOG.format(step="evaluations"),
     conda:
         "../environment.yml"
     params:

@@ -1,6 +1,6 @@
 rule base_model:
     output:
-        "results/models/{model}/complete.json",
+        f"{BASE_MODEL}/complete.json",
     log:
         "results/logs/models/{model}.log",
     conda:

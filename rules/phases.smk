@@ -1,16 +1,4 @@
-"""The three phases. A checkpoint's path is its recipe, so variants that begin alike share checkpoints."""
-
-CHECKPOINT = "results/checkpoints/{dataset}/{model}/seed{seed}/{recipe}"
-CHECKPOINT_LOG = "results/logs/checkpoints/{dataset}/{model}/seed{seed}/{recipe}.log"
-
-
-def training_data(*splits):
-    """The files of the dataset that a phase reads. Large ones are `ancient`: their hashes stand in dataset.json."""
-    folder = "results/data/{dataset}"
-    return [
-        f"{folder}/dataset.json",
-        *(ancient(f"{folder}/{split}.parquet") for split in splits),
-    ]
+"""The three phases, each from (data, parent checkpoint, settings, seed) to a checkpoint."""
 
 
 rule dae:
@@ -20,7 +8,7 @@ rule dae:
     output:
         f"{CHECKPOINT}/complete.json",
     log:
-        CHECKPOINT_LOG,
+        RUN_LOG.format(step="checkpoints"),
     wildcard_constraints:
         recipe=recipe_pattern("dae"),
     conda:
@@ -41,7 +29,7 @@ rule contrastive:
     output:
         f"{CHECKPOINT}/complete.json",
     log:
-        CHECKPOINT_LOG,
+        RUN_LOG.format(step="checkpoints"),
     wildcard_constraints:
         recipe=recipe_pattern("cl"),
     conda:
@@ -62,7 +50,7 @@ rule finetune:
     output:
         f"{CHECKPOINT}/complete.json",
     log:
-        CHECKPOINT_LOG,
+        RUN_LOG.format(step="checkpoints"),
     wildcard_constraints:
         recipe=recipe_pattern("ft"),
     conda:

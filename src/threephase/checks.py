@@ -15,15 +15,16 @@ def faults(results: pd.DataFrame, baseline: str = "FT") -> list[str]:
     must be no more than 15 points below that of the baseline.
     """
     found = []
-    for run in results.itertuples():
-        chance = run.largest_class_share
-        needed = chance + 3 * math.sqrt(chance * (1 - chance) / run.n_test)
-        if run.accuracy < needed:
+    for run in results.to_dict("records"):
+        chance, accuracy = run["largest_class_share"], run["accuracy"]
+        needed = chance + 3 * math.sqrt(chance * (1 - chance) / run["n_test"])
+        if accuracy < needed:
             found.append(
-                f"{run.variant} on {run.dataset} with {run.model}, seed {run.seed}: accuracy {run.accuracy:.3f} does "
-                f"not clearly beat chance ({chance:.3f}; {needed:.3f} needed); look at the histories of {run.recipe}"
+                f"{run['variant']} on {run['dataset']} with {run['model']}, seed {run['seed']}: accuracy "
+                f"{accuracy:.3f} does not clearly beat chance ({chance:.3f}; {needed:.3f} needed); "
+                f"look at the histories of {run['recipe']}"
             )
-    means = results.groupby(["dataset", "model", "variant"], sort=False)["accuracy"].mean()
+    means = results.groupby(["dataset", "model", "variant"], sort=False)["accuracy"].mean().to_dict()
     for (dataset, model, variant), accuracy in means.items():
         reference = means.get((dataset, model, baseline), accuracy)
         if accuracy < reference - RANGE:

@@ -29,7 +29,7 @@ def _step(given: Any) -> Step:
     if isinstance(given, Step):
         return given
     if isinstance(given, str):
-        phase, settings = given, {}
+        phase, settings = given, dict[str, Any]()
     elif isinstance(given, dict) and len(given) == 1:
         ((phase, settings),) = given.items()
         settings = dict(settings or {})

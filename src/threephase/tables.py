@@ -108,19 +108,12 @@ def score_table(
 
     A variant that in all its seeds saw the same data and settings as `reference` is marked as the same.
     """
-    groups = results.groupby(["dataset", "model"], sort=False)
-    keys = [key for key, _ in groups]
-    cells = [
-        [_cell(rows, score, variant, reference) for variant in variants] for rows in (group for _, group in groups)
-    ]
-    return Table(
-        label,
-        caption,
-        heads=[tuple(titles.get(part, part) for part in key) for key in keys],
-        head_names=("Dataset", "Base model"),
-        variants=variants,
-        cells=cells,
-    )
+    heads: list[tuple[str, ...]] = []
+    cells = []
+    for (dataset, model), rows in results.groupby(["dataset", "model"], sort=False):
+        heads.append((titles.get(dataset, dataset), titles.get(model, model)))
+        cells.append([_cell(rows, score, variant, reference) for variant in variants])
+    return Table(label, caption, heads, ("Dataset", "Base model"), variants, cells)
 
 
 def _cell(rows: pd.DataFrame, score: str, variant: str, reference: str) -> Cell | None:
@@ -135,9 +128,10 @@ def _cell(rows: pd.DataFrame, score: str, variant: str, reference: str) -> Cell 
 
 def best_models_on_validation(results: pd.DataFrame, reference: str) -> pd.DataFrame:
     """The rows of each dataset's best base model: the lowest mean validation loss of `reference` (Table 4)."""
-    means = results[results["variant"] == reference].groupby(["dataset", "model"])["validation_loss"].mean()
-    best = {dataset: losses.idxmin()[1] for dataset, losses in means.groupby(level="dataset")}
-    return results[[best.get(row.dataset) == row.model for row in results.itertuples()]]
+    means = results[results["variant"] == reference].groupby(["dataset", "model"], as_index=False)
+    losses = means["validation_loss"].mean().sort_values("validation_loss", kind="stable")
+    best = losses.drop_duplicates("dataset")[["dataset", "model"]]
+    return results.merge(best, on=["dataset", "model"], how="inner")
 
 
 def table3(results: pd.DataFrame, variants: list[str], reference: str, titles: dict[str, str]) -> Table:

@@ -1,0 +1,133 @@
+"""Tiny base models and a tiny dataset, made here, so that every phase runs in seconds and without any hub."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error"}
+
+TOPICS = {
+    "sport": "match goal team coach league player season win",
+    "money": "bank market share profit price trade stock rate",
+    "music": "song band album guitar singer tour stage record",
+}
+FILLERS = "the of and with a not about from"
+
+
+def made_up_text(topic: str, number: int) -> str:
+    """A sentence of topic words and fillers, different for each number."""
+    words, fillers = TOPICS[topic].split(), FILLERS.split()
+    return (
+        " ".join(
+            f"{fillers[(number + place) % len(fillers)]} {words[(number * (place + 1) + place) % len(words)]}"
+            for place in range(4)
+        )
+        + f" number {number}"
+    )
+
+
+def made_up_rows(sizes: dict[str, int], start: int = 0) -> pd.DataFrame:
+    """Rows `text`, `label` with so many rows of each topic."""
+    rows = [(made_up_text(topic, start + number), topic) for topic, size in sizes.items() for number in range(size)]
+    return pd.DataFrame(rows, columns=["text", "label"])
+
+
+@pytest.fixture(scope="session")
+def corpus() -> list[str]:
+    return [made_up_text(topic, number) for topic in TOPICS for number in range(30)]
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory, corpus: list[str]) -> Path:
+    """A randomly initialised plain BERT of two layers, without a head for masked words."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny-bert")
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer.train_from_iterator(corpus, trainers.WordPieceTrainer(vocab_size=200, special_tokens=special))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]",
+        model_max_length=64,
+    ).save_pretrained(folder)  # fmt: skip
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=64, max_position_embeddings=64, pad_token_id=0,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_roberta(tmp_path_factory: pytest.TempPathFactory, corpus: list[str]) -> Path:
+    """A randomly initialised plain RoBERTa of two layers, with its head for masked words."""
+    import torch
+    from tokenizers import ByteLevelBPETokenizer, processors
+    from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaForMaskedLM
+
+    folder = tmp_path_factory.mktemp("tiny-roberta")
+    tokenizer = ByteLevelBPETokenizer()
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    tokenizer.train_from_iterator(corpus, vocab_size=400, special_tokens=special)
+    tokenizer._tokenizer.post_processor = processors.RobertaProcessing(sep=("</s>", 2), cls=("<s>", 0))
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer._tokenizer,
+        bos_token="<s>", eos_token="</s>", cls_token="<s>", sep_token="</s>",
+        pad_token="<pad>", unk_token="<unk>", mask_token="<mask>", model_max_length=64,
+    ).save_pretrained(folder)  # fmt: skip
+    torch.manual_seed(0)
+    config = RobertaConfig(
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=64, max_position_embeddings=66, pad_token_id=1, type_vocab_size=1,
+    )  # fmt: skip
+    RobertaForMaskedLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base_models(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, tiny_roberta: Path) -> dict[str, Path]:
+    """The tiny models made ready as encoders."""
+    from threephase.base_model import make_base_model
+    from threephase.checkpoint import writing
+    from threephase.settings.base_model import BaseModelSettings
+
+    ready = {}
+    for name, source in {"bert": tiny_bert, "roberta": tiny_roberta}.items():
+        ready[name] = tmp_path_factory.mktemp("base") / name
+        with writing(ready[name]) as folder:
+            make_base_model(BaseModelSettings(path=str(source)), folder)
+    return ready
+
+
+@pytest.fixture(scope="session")
+def source_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny dataset as a user would have it: one csv file with uneven classes."""
+    path = tmp_path_factory.mktemp("source") / "topics.csv"
+    made_up_rows({"sport": 60, "money": 30, "music": 9}).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory, source_csv: Path) -> Path:
+    """The tiny dataset split and written as the phases read it."""
+    from threephase.data.sources import read_source
+    from threephase.data.splits import split
+    from threephase.data.store import write_dataset
+    from threephase.settings.dataset import DatasetSettings, Source
+
+    settings = DatasetSettings(source=Source(train=str(source_csv)), test_size=0.2, validation_size=0.25)
+    raw = read_source(settings.source)
+    folder = tmp_path_factory.mktemp("data") / "topics"
+    write_dataset(folder, split(raw.splits, settings), settings, raw.origin)
+    return folder
