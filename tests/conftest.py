@@ -80,7 +80,9 @@ def tiny_roberta(tmp_path_factory: pytest.TempPathFactory, corpus: list[str]) ->
     tokenizer = ByteLevelBPETokenizer()
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     tokenizer.train_from_iterator(corpus, vocab_size=400, special_tokens=special)
-    tokenizer._tokenizer.post_processor = processors.RobertaProcessing(sep=("</s>", 2), cls=("<s>", 0))
+    tokenizer._tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer._tokenizer,
         bos_token="<s>", eos_token="</s>", cls_token="<s>", sep_token="</s>",
