@@ -101,11 +101,11 @@ def test_an_edited_setting_reruns_its_phase_and_what_follows(grid: Path, source_
     before = (grid / "config.yaml").read_text()
     changed = QUICK | {"cl": {"pairs_per_text": 2}}
     write_config(grid, source_csv, tiny_bert, hyperparameters={"default": changed})
-    plan = snakemake(grid, "--dry-run").stdout + plan(grid)
+    planned = plan(grid)
     (grid / "config.yaml").write_text(before)
-    assert "\ncontrastive" in plan
-    assert "\ndae " not in plan
-    assert "\ndataset " not in plan
+    assert "\ncontrastive " in planned
+    assert "\ndae " not in planned
+    assert "\ndataset " not in planned
 
 
 def test_a_failed_job_leaves_no_half_checkpoint_and_costs_no_other_run(
