@@ -23,11 +23,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@touch $@
 
 demo: setup  ## the embedded demo: BBC News, all-MiniLM-L6-v2, every variant; minutes on two cores, no hub
-	@$(BIN)/snakemake --cores $(CORES)
+	@$(BIN)/snakemake --quiet rules host --cores $(CORES)
 	@$(BIN)/threephase summary results
 
 demo-full: setup  ## the demo with five seeds for every variant and longer texts
-	@$(BIN)/snakemake --cores $(CORES) --configfile config/config.yaml config/demo-full.yaml
+	@$(BIN)/snakemake --quiet rules host --cores $(CORES) --configfile config/config.yaml config/demo-full.yaml
 	@$(BIN)/threephase summary results
 
 test: setup lint  ## linters, type checker and every test
