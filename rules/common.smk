@@ -1,5 +1,7 @@
 """The config, checked once, and what the rules ask of it."""
 
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +16,9 @@ except ConfigError as error:
     sys.exit(str(error))
 
 RUNS = settings.runs()
+
+# Only for the lines that jobs show: in their params it would train them again whenever a variant joins.
+os.environ.update(THREEPHASE_VARIANTS=json.dumps(settings.variants_by_recipe()))
 
 # A checkpoint's path is its recipe, so variants that begin alike share checkpoints.
 DATA = "results/data/{dataset}"

@@ -37,11 +37,13 @@ def _summary(arguments: argparse.Namespace) -> int:
         return 1
     for table in sorted(tables.glob("table*.md")):
         print(table.read_text(encoding="utf-8"))
-    print(
-        f"Tables (csv, md, tex)  {tables}/\n"
-        f"Every run as a row     {tables}/results.csv\n"
-        f"Test predictions       {arguments.results}/evaluations/<dataset>/<model>/seed<n>/<recipe>/predictions.parquet\n"
-        f"Models to take home    {arguments.results}/checkpoints/<dataset>/<model>/seed<n>/<recipe>/\n"
-        f"Logs                   {arguments.results}/logs/"
-    )
+    run = "<dataset>/<model>/seed<n>/<recipe>"
+    for what, where in {
+        "Tables (csv, md, tex)": tables,
+        "Every run as a row": tables / "results.csv",
+        "Test predictions": arguments.results / "evaluations" / run / "predictions.parquet",
+        "Models to take home": arguments.results / "checkpoints" / run,
+        "Logs": arguments.results / "logs",
+    }.items():
+        print(f"{what:<22} {where}")
     return 0

@@ -168,13 +168,13 @@ class Config(Settings):
         """What datasets and base models are called in tables."""
         return {key: given.title for key, given in (self.datasets | self.models).items() if given.title}
 
-    def variants_of(self, of_recipe: str) -> list[str]:
-        """The variants that train this recipe on their way."""
-        return [
-            variant
-            for variant, steps in self.variants.items()
-            if any(recipe(part) == of_recipe for part in prefixes(steps))
-        ]
+    def variants_by_recipe(self) -> dict[str, list[str]]:
+        """Every recipe of the config with the variants that train it on their way."""
+        served: dict[str, list[str]] = {}
+        for variant, steps in self.variants.items():
+            for part in prefixes(steps):
+                served.setdefault(recipe(part), []).append(variant)
+        return served
 
     def phase_settings(self, dataset: str, model: str, of_recipe: str) -> PhaseSettings:
         """The resolved settings of the last phase of a recipe, for a dataset and a base model."""

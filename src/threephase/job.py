@@ -1,6 +1,7 @@
 """The frame of one job of the grid: its log file, its threads, no hub, one line for the person who waits."""
 
 import ctypes
+import json
 import logging
 import os
 import sys
@@ -42,8 +43,14 @@ def job(log: str, threads: int, title: str) -> Iterator[Callable[[str], None]]:
 
 
 def run_title(kind: str, wildcards: Any) -> str:
-    """What a job of one run is called on the terminal."""
-    return f"{kind:<4} · {wildcards.dataset} · {wildcards.model} · seed {wildcards.seed} · {wildcards.recipe}"
+    """What a job is called on the terminal: its run, the variants it is for, its recipe.
+
+    The workflow tells the variants of each recipe through the environment, where it has any.
+    """
+    first, *others = json.loads(os.environ.get("THREEPHASE_VARIANTS", "{}")).get(wildcards.recipe, ["?"])
+    variants = f"{first} and {len(others)} more" if others else first
+    parts = (f"{kind:<4}", wildcards.dataset, wildcards.model, variants, f"seed {wildcards.seed}", wildcards.recipe)
+    return " · ".join(parts)
 
 
 def _redirect_output(log: int) -> TextIO:

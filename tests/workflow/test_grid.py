@@ -84,7 +84,8 @@ def test_every_run_is_a_row_and_the_tables_are_there(grid: Path) -> None:
 
 def test_the_terminal_names_each_job_and_is_free_of_library_noise(grid: Path) -> None:
     shown = (grid / "terminal.txt").read_text()
-    assert "✓ cl   · topics · tiny · seed 1 · dae.cl-noimb" in shown
+    assert "✓ dae  · topics · tiny · 3-Phase and 2 more · seed 1 · dae · best validation loss" in shown
+    assert "✓ cl   · topics · tiny · No Imb. · seed 1 · dae.cl-noimb · best validation loss" in shown
     assert "warn" not in shown.lower()
     logs = [path.read_text() for path in (grid / "results/logs").rglob("*.log")]
     assert len(logs) == 2 + 8 + 5 + 2

@@ -1,0 +1,30 @@
+"""Set-up that travels: the lock, the conda environment and the package agree."""
+
+import tomllib
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+
+PROJECT = Path(__file__).parents[1]
+
+
+def locked() -> list[Requirement]:
+    lines = (PROJECT / "requirements.lock").read_text().splitlines()
+    return [Requirement(line) for line in lines if not line.startswith("#")]
+
+
+def test_everything_the_package_asks_for_is_locked_within_its_bounds() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *(name for extra in project["optional-dependencies"].values() for name in extra)]
+    for requirement in map(Requirement, asked):
+        versions = [next(iter(pin.specifier)).version for pin in locked() if pin.name == requirement.name]
+        assert versions, f"{requirement.name} is not locked"
+        assert all(requirement.specifier.contains(version) for version in versions), requirement.name
+    assert "torch==2.13.0" in map(str, locked())
+
+
+def test_conda_users_get_the_same_pins() -> None:
+    environment = yaml.safe_load((PROJECT / "environment.yml").read_text())
+    (pip,) = (part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
+    assert list(map(str, map(Requirement, pip))) == list(map(str, locked()))
