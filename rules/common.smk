@@ -54,6 +54,24 @@ def training_data(*splits):
     return [f"{DATA}/dataset.json", *tables]
 
 
+def dataset_settings(wildcards):
+    """What makes the splits. Not the title, which tables show, and not how scores are averaged."""
+    return settings.datasets[wildcards.dataset].model_dump(
+        exclude={"title", "averaging", "positive"}
+    )
+
+
+def model_settings(wildcards):
+    """What makes a base model; not its title."""
+    return settings.models[wildcards.model].model_dump(exclude={"title"})
+
+
+def scoring_settings(wildcards):
+    """How precision, recall and F1 of a dataset are averaged."""
+    dataset = settings.datasets[wildcards.dataset]
+    return {"averaging": dataset.averaging, "positive": dataset.positive}
+
+
 def phase_settings(wildcards):
     """Resolved settings of the last phase of a recipe."""
     return settings.phase_settings(

@@ -10,7 +10,7 @@ rule dataset:
     conda:
         "../environment.yml"
     params:
-        settings=lambda wildcards: settings.datasets[wildcards.dataset].model_dump(),
+        settings=dataset_settings,
         code=code("dataset.py"),
     message:
         "data · {wildcards.dataset}: read, clean and split"

@@ -13,6 +13,7 @@ rule evaluate:
     conda:
         "../environment.yml"
     params:
+        settings=scoring_settings,
         code=code("evaluate.py"),
     message:
         "test · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"

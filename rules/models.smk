@@ -6,7 +6,7 @@ rule base_model:
     conda:
         "../environment.yml"
     params:
-        settings=lambda wildcards: settings.models[wildcards.model].model_dump(),
+        settings=model_settings,
         code=code("base_model.py"),
     message:
         "base model · {wildcards.model}: make it an encoder"

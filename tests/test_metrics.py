@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from threephase.errors import DataError
 from threephase.metrics import classification_metrics
 
 
@@ -34,3 +35,5 @@ def test_binary_scores_are_those_of_the_positive_class() -> None:
     assert metrics["precision"] == metrics["recall"] == metrics["f1"] == pytest.approx(2 / 3)
     other = classification_metrics(truth, predicted, ["negative", "positive"], "binary", "negative")
     assert other["recall"] == pytest.approx(1 / 2)
+    with pytest.raises(DataError, match="`positive` is 'good', but the classes are: negative, positive"):
+        classification_metrics(truth, predicted, ["negative", "positive"], "binary", "good")

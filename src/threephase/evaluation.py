@@ -1,7 +1,7 @@
 """Evaluation of a run on the test split, the only place where a model meets it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,22 +12,29 @@ from threephase.data.store import DATASET, read_split
 from threephase.metrics import classification_metrics
 
 
-def evaluate(data: Path, checkpoint: Path, out: Path) -> dict[str, Any]:
+def evaluate(
+    data: Path,
+    checkpoint: Path,
+    out: Path,
+    averaging: Literal["macro", "binary"] = "macro",
+    positive: str | None = None,
+) -> dict[str, Any]:
     """Predict the test split with a classifier and write `metrics.json` and `predictions.parquet` into `out`.
+
+    Precision, recall and F1 are macro means, or those of the class `positive` with binary averaging.
 
     Predictions have one line for each test row: `row`, `label`, `predicted` (class names) and
     `probability_<class>` for each class that training knew.
     """
     checkpoint_hash = verify(checkpoint)
-    dataset = read_json(data / DATASET)
     settings = read_json(checkpoint / "settings.json")["settings"]
-    names = dataset["label_names"][-1]
+    names = read_json(data / DATASET)["label_names"][-1]
     test = read_split(data, "test")
     truth = test.labels[:, -1]
     classifier = load_classifier(checkpoint)
     probabilities = predict(classifier, test.texts, settings["eval_batch_size"], settings["precision"])
     predicted = probabilities.argmax(axis=1)
-    metrics = classification_metrics(truth, predicted, names, dataset["averaging"], dataset["positive"])
+    metrics = classification_metrics(truth, predicted, names, averaging, positive)
     metrics["largest_class_share"] = float(np.bincount(truth).max() / len(truth))
     metrics["inputs"] = {"checkpoint": checkpoint_hash, "dataset": sha256(data / DATASET)}
     predictions = pd.DataFrame(

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from threephase.errors import DataError
+
 
 def classification_metrics(
     truth: np.ndarray,
@@ -16,9 +18,12 @@ def classification_metrics(
 
     Macro means are taken over all labels that occur in the truth, also those that training never saw (their
     recall is 0). Binary scores are those of the class `positive`. A score without a denominator is 0.
+    Raises DataError if there is no such class.
     """
     from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
+    if averaging == "binary" and positive not in label_names:
+        raise DataError(f"`positive` is '{positive}', but the classes are: {', '.join(label_names)}")
     true_labels = np.unique(truth)
     labels = np.array([label_names.index(str(positive))]) if averaging == "binary" else true_labels
     precision, recall, f1, _ = precision_recall_fscore_support(

@@ -109,6 +109,21 @@ def test_an_edited_setting_reruns_its_phase_and_what_follows(grid: Path, source_
     assert "\ndataset " not in planned
 
 
+def test_titles_retrain_nothing_and_averaging_only_scores_again(grid: Path, source_csv: Path, tiny_bert: Path) -> None:
+    before = (grid / "config.yaml").read_text()
+    source = {"source": {"train": str(source_csv)}, "test_size": 0.2, "validation_size": 0.25}
+    planned = {}
+    for change in ({"title": "Topics"}, {"averaging": "binary", "positive": "music"}):
+        write_config(grid, source_csv, tiny_bert, datasets={"topics": source | change})
+        text = plan(grid)
+        planned[next(iter(change))] = {
+            rule for rule in ("dataset", "dae", "contrastive", "finetune", "evaluate", "results", "tables")
+            if f"\n{rule}  " in text
+        }  # fmt: skip
+    (grid / "config.yaml").write_text(before)
+    assert planned == {"title": {"tables"}, "averaging": {"evaluate", "results", "tables"}}
+
+
 def test_a_failed_job_leaves_no_half_checkpoint_and_costs_no_other_run(
     grid: Path, source_csv: Path, tiny_bert: Path, tmp_path: Path
 ) -> None:

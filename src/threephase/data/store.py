@@ -24,8 +24,6 @@ def write_dataset(folder: Path, data: SplitData, settings: DatasetSettings, orig
             partial / DATASET,
             {
                 "label_names": data.label_names,
-                "averaging": settings.averaging,
-                "positive": settings.positive,
                 **data.report,
                 "source": origin,
                 "settings": settings.model_dump(),
