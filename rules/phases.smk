@@ -1,4 +1,4 @@
-"""The three phases, each from (data, parent checkpoint, settings, seed) to a checkpoint."""
+"""The phases, each from (data, parent checkpoint, settings, seed) to a checkpoint."""
 
 
 rule dae:
@@ -22,7 +22,7 @@ rule dae:
         "../workflow/scripts/dae.py"
 
 
-rule contrastive:
+rule cl:
     input:
         data=training_data("train", "validation"),
         parent=parent_checkpoint,
@@ -36,14 +36,35 @@ rule contrastive:
         "../environment.yml"
     params:
         settings=phase_settings,
-        code=code("contrastive.py"),
+        code=code("cl.py"),
     message:
         "cl · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"
     script:
-        "../workflow/scripts/contrastive.py"
+        "../workflow/scripts/cl.py"
 
 
-rule finetune:
+rule joint:
+    input:
+        data=training_data("train", "unlabelled", "validation"),
+        parent=parent_checkpoint,
+    output:
+        f"{CHECKPOINT}/complete.json",
+    log:
+        RUN_LOG.format(step="checkpoints"),
+    wildcard_constraints:
+        recipe=recipe_pattern("joint"),
+    conda:
+        "../environment.yml"
+    params:
+        settings=phase_settings,
+        code=code("joint.py"),
+    message:
+        "joint · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"
+    script:
+        "../workflow/scripts/joint.py"
+
+
+rule ft:
     input:
         data=training_data("train", "validation"),
         parent=parent_checkpoint,
@@ -57,8 +78,8 @@ rule finetune:
         "../environment.yml"
     params:
         settings=phase_settings,
-        code=code("finetune.py"),
+        code=code("ft.py"),
     message:
         "ft · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"
     script:
-        "../workflow/scripts/finetune.py"
+        "../workflow/scripts/ft.py"

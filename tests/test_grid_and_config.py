@@ -46,26 +46,26 @@ def test_each_recipe_belongs_to_one_phase() -> None:
         assert matched == [name for name in recipes if re.split(r"[.]", name)[-1].split("-")[0] == phase]
 
 
-def test_the_demos_seven_variants_take_13_trainings_where_apart_they_would_take_17() -> None:
-    """dae · dae.cl, -noimb, -extra35, -extra20 · cl · and seven of ft."""
+def test_the_demos_eight_variants_take_15_trainings_where_apart_they_would_take_19() -> None:
+    """dae · dae.cl, -noimb, -extra35, -extra20 · cl · joint · and eight of ft."""
     config = shipped("config.yaml")
     trained = {recipe(part) for steps in config.variants.values() for part in prefixes(steps)}
-    assert len(config.variants) == 7
-    assert len(trained) == 13
-    assert sum(len(steps) for steps in config.variants.values()) == 17
+    assert len(config.variants) == 8
+    assert len(trained) == 15
+    assert sum(len(steps) for steps in config.variants.values()) == 19
 
 
 def test_the_demo_gives_table_3_three_seeds_and_the_ablations_one() -> None:
     seeds: dict[str, list[int]] = {}
     for run in shipped("config.yaml").runs():
         seeds.setdefault(run.variant, []).append(run.seed)
-    assert seeds.pop("3-Phase") == seeds.pop("FT") == [1, 2, 3]
+    assert seeds.pop("3-Phase") == seeds.pop("Joint") == seeds.pop("FT") == [1, 2, 3]
     assert set(map(tuple, seeds.values())) == {(1,)}
 
 
 def test_the_long_demo_lies_over_the_short_one() -> None:
     full = shipped("config.yaml", "demo-full.yaml")
-    assert len(full.runs()) == 7 * 5
+    assert len(full.runs()) == 8 * 5
 
 
 def test_every_imbalance_variant_of_the_demo_resizes_a_different_set_of_classes() -> None:
@@ -118,6 +118,17 @@ def test_settings_resolve_from_the_general_to_the_particular() -> None:
     assert without.phase_settings("d", "m", "ft").lr == 1e-5  # a string in YAML, the number that it means
 
 
+def test_joint_follows_phases_1_and_2_unless_it_is_set_itself() -> None:
+    layers = {
+        "default": {"dae": {"lr": 3e-5, "epochs": 2, "batch_size": 16}, "cl": {"lr": 9e-5, "pairs_per_text": 5}},
+        "datasets": {"d": {"cl": {"batch_size": 4}, "joint": {"epochs": 7}}},
+    }
+    config = load(MINIMAL | {"variants": {"Joint": ["joint", "ft"]}, "hyperparameters": layers})
+    joint = config.phase_settings("d", "m", "joint").model_dump()
+    assert (joint["lr"], joint["warmup"], joint["epochs"]) == (3e-5, 0.5, 7)  # phase 1's optimiser; its own epochs
+    assert (joint["batch_size"], joint["pairs_per_text"], joint["pair_batch_size"]) == (16, 5, 4)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -157,11 +168,11 @@ def test_settings_resolve_from_the_general_to_the_particular() -> None:
         ({"grid": [{"seeds": []}]}, "grid.0.seeds:"),
         (
             {"hyperparameters": {"default": {"cl": {"learning_rate": 1}}}},
-            "hyperparameters.default: unknown key 'learning_rate'",
+            "hyperparameters.default.cl: unknown key 'learning_rate'",
         ),
         ({"hyperparameters": {"models": {"k": {}}}}, "unknown model 'k'"),
-        ({"hyperparameters": {"default": {"ft": {"lr": "fast"}}}}, "hyperparameters.default.lr:"),
-        ({"hyperparameters": {"default": {"cl": {"minratio": 5}}}}, "minratio 5.0 is above maxratio 4.0"),
+        ({"hyperparameters": {"default": {"ft": {"lr": "fast"}}}}, "hyperparameters.default.ft.lr:"),
+        ({"hyperparameters": {"default": {"cl": {"minratio": 5}}}}, "minratio 5 is above maxratio 4"),
     ],
 )
 def test_a_fault_is_one_line_with_its_place_and_remedy(change: dict[str, Any], said: str) -> None:

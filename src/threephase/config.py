@@ -11,7 +11,11 @@ from threephase.errors import ConfigError
 from threephase.grid import Run, Step, prefixes, recipe
 from threephase.settings.base_model import BaseModelSettings
 from threephase.settings.common import PhaseSettings, Settings
+from threephase.settings.contrastive import ContrastiveSettings
+from threephase.settings.dae import DaeSettings
 from threephase.settings.dataset import DatasetSettings
+from threephase.settings.finetune import FinetuneSettings
+from threephase.settings.joint import JointSettings
 from threephase.settings.phases import PHASES
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -68,20 +72,20 @@ Name = Annotated[str, AfterValidator(_path_part)]
 Steps = Annotated[tuple[Annotated[Step, BeforeValidator(_step)], ...], AfterValidator(_steps)]
 
 
-def _layer(given: dict[str, Any]) -> dict[str, Any]:
-    """Settings by phase; the key `all` stands for every phase that has the setting."""
-    for phase, overrides in given.items():
-        if not isinstance(overrides, dict):
-            raise ValueError(f"'{phase}' holds settings by name, not {overrides!r}")
-        if phase == "all":
-            PhaseSettings(**overrides)
-        else:
-            _known(phase, PHASES, "phase")
-            _check_overrides(phase, overrides)
-    return given
+class Layer(Settings):
+    """Settings by phase; `all` stands for every phase."""
 
+    all: PhaseSettings = Field(PhaseSettings(), description="What every phase has, for all of them.")
+    dae: DaeSettings = Field(DaeSettings(), description="Phase 1; Joint follows it.")
+    cl: ContrastiveSettings = Field(ContrastiveSettings(), description="Phase 2; Joint's pairs follow it.")
+    joint: JointSettings = Field(JointSettings(), description="Joint, where it differs from phases 1 and 2.")
+    ft: FinetuneSettings = Field(FinetuneSettings(), description="Phase 3.")
 
-Layer = Annotated[dict[str, dict[str, Any]], BeforeValidator(_layer)]
+    def given(self, phase: str) -> dict[str, Any]:
+        """The settings that this layer gives to a phase."""
+        own: dict[str, dict[str, Any]] = {name: block.model_dump(exclude_unset=True) for name, block in self}
+        inherited = JointSettings.inherited(own["dae"], own["cl"]) if phase == "joint" else {}
+        return own["all"] | inherited | own[phase]
 
 
 class Hyperparameters(Settings):
@@ -90,7 +94,7 @@ class Hyperparameters(Settings):
     defaults of the phase ← `default` ← `models` ← `datasets` ← `dataset_models` ← the variant.
     """
 
-    default: Layer = Field({}, description="For all datasets and base models.")
+    default: Layer = Field(Layer(), description="For all datasets and base models.")
     models: dict[str, Layer] = Field({}, description="For one base model.")
     datasets: dict[str, Layer] = Field({}, description="For one dataset.")
     dataset_models: dict[str, dict[str, Layer]] = Field({}, description="For one dataset with one base model.")
@@ -152,6 +156,18 @@ class Config(Settings):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _settings_resolve(self) -> Self:
+        for run in self.runs():
+            for part in prefixes(self.variants[run.variant]):
+                try:
+                    self.phase_settings(run.dataset, run.model, recipe(part))
+                except ValidationError as error:
+                    what = error.errors()[0]["msg"].removeprefix("Value error, ")
+                    place = f"{run.variant} on {run.dataset} with {run.model}: {part[-1].phase}"
+                    raise ValueError(f"{place}: {what}") from None
+        return self
+
     def runs(self) -> list[Run]:
         """Every run of the grid once, in the order of the config."""
         cells = {
@@ -179,17 +195,26 @@ class Config(Settings):
     def phase_settings(self, dataset: str, model: str, of_recipe: str) -> PhaseSettings:
         """The resolved settings of the last phase of a recipe, for a dataset and a base model."""
         step = self._last_step(of_recipe)
-        schema = PHASES[step.phase]
+        resolved = {name: value for name, (value, _) in self.origins(dataset, model, step).items()}
+        return PHASES[step.phase](**resolved)
+
+    def origins(self, dataset: str, model: str, step: Step) -> dict[str, tuple[Any, str]]:
+        """The settings of one phase of a variant, each with the layer of the config that it comes from."""
         hyper = self.hyperparameters
-        resolved: dict[str, Any] = {}
-        for layer in (
-            hyper.default,
-            hyper.models.get(model, {}),
-            hyper.datasets.get(dataset, {}),
-            hyper.dataset_models.get(dataset, {}).get(model, {}),
-        ):
-            resolved |= layer.get("all", {}) | layer.get(step.phase, {})
-        return schema(**(resolved | step.overrides))
+        layers = {
+            "hyperparameters.default": hyper.default,
+            f"hyperparameters.models.{model}": hyper.models.get(model, Layer()),
+            f"hyperparameters.datasets.{dataset}": hyper.datasets.get(dataset, Layer()),
+            f"hyperparameters.dataset_models.{dataset}.{model}": hyper.dataset_models.get(dataset, {}).get(
+                model, Layer()
+            ),
+        }
+        found: dict[str, tuple[Any, str]] = {
+            name: (value, "default") for name, value in PHASES[step.phase]().model_dump().items()
+        }
+        for place, layer in layers.items():
+            found |= {name: (value, place) for name, value in layer.given(step.phase).items()}
+        return found | {name: (value, "variant") for name, value in step.overrides.items()}
 
     def _last_step(self, of_recipe: str) -> Step:
         for steps in self.variants.values():

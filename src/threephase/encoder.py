@@ -36,6 +36,11 @@ def without_normalize(encoder: SentenceTransformer) -> SentenceTransformer:
     )
 
 
+def as_it_stands(encoder: SentenceTransformer) -> SentenceTransformer:
+    """An encoder of the same modules, which does not grow when a layer is added to this one."""
+    return SentenceTransformer(modules=list(encoder.children()), device="cpu")
+
+
 def add_dense(encoder: SentenceTransformer) -> None:
     """Append a linear layer hidden -> hidden, identity at first, without activation.
 

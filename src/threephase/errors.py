@@ -19,3 +19,7 @@ class ModelError(UserError):
 
 class CheckpointError(UserError):
     """A checkpoint is missing, incomplete or altered."""
+
+
+class GuardError(UserError):
+    """Something that trains, tunes or selects reached for the test split."""

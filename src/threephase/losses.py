@@ -1,5 +1,8 @@
-"""The losses of phases 1 and 2, as modules that take a batch and give {"loss": scalar}."""
+"""The losses of phases 1 and 2 and of Joint, as modules that take a batch and give {"loss": scalar}."""
 
+from typing import Any
+
+import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.losses import CosineSimilarityLoss, DenoisingAutoEncoderLoss
 from torch import Tensor, nn
@@ -65,3 +68,29 @@ class SiameseLoss(nn.Module):
 
     def forward(self, left: Features, right: Features, labels: Tensor) -> dict[str, Tensor]:
         return {"loss": self.loss([dict(left), dict(right)], labels)}
+
+
+class JointLoss(nn.Module):
+    """L_joint = L_dae + L_cl (eq. 11): one batch of texts and one of pairs, summed 1:1.
+
+    Args:
+        reconstruction: reads the encoder up to the bottleneck, as phase 1.
+        siamese: reads it up to the projection on top of that, as phase 2; the layers below are the same modules.
+
+    Inputs:
+        dae: a batch as `ReconstructionLoss` takes it.
+        cl: a batch as `SiameseLoss` takes it. A batch that is left out adds nothing, which validation uses.
+    """
+
+    def __init__(self, reconstruction: ReconstructionLoss, siamese: SiameseLoss) -> None:
+        super().__init__()
+        self.reconstruction = reconstruction
+        self.siamese = siamese
+
+    def forward(self, dae: dict[str, Any] | None = None, cl: dict[str, Any] | None = None) -> dict[str, Tensor]:
+        losses = [
+            loss(**batch)["loss"]
+            for loss, batch in ((self.reconstruction, dae), (self.siamese, cl))
+            if batch is not None
+        ]
+        return {"loss": torch.stack(losses).sum()}

@@ -39,7 +39,7 @@ class Pairs:
         return len(self.target)
 
 
-def draw_pairs(text_ids: np.ndarray, labels: np.ndarray, rounds: int, seed: int) -> Pairs:
+def draw_pairs(text_ids: np.ndarray, labels: np.ndarray, rounds: int, seed: int, first_round: int = 0) -> Pairs:
     """Draw unique pairs, then keep as many of each label value as the rarest has.
 
     Args:
@@ -48,6 +48,7 @@ def draw_pairs(text_ids: np.ndarray, labels: np.ndarray, rounds: int, seed: int)
         rounds: how often two shuffled copies of the data are laid side by side; each round is a function of
             (seed, round) alone.
         seed: the run's seed.
+        first_round: number of the first round; a restart goes on with rounds that were not drawn yet.
 
     Returns:
         Pairs in the order drawn. No pair occurs twice, no text is paired with itself. Where unique pairs run
@@ -61,7 +62,7 @@ def draw_pairs(text_ids: np.ndarray, labels: np.ndarray, rounds: int, seed: int)
     seen = np.empty(0, dtype=np.int64)
     drawn = np.zeros(levels + 1, dtype=np.int64)
     kept_left, kept_right, kept_value = [], [], []
-    for number in range(rounds):
+    for number in range(first_round, first_round + rounds):
         rng = generator(seed, "pairs", number)
         left, right = rng.permutation(len(text_ids)), rng.permutation(len(text_ids))
         different = text_ids[left] != text_ids[right]

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import (
     PrinterCallback,
     ProgressCallback,
@@ -31,14 +31,16 @@ logger = logging.getLogger(__name__)
 class Task:
     """What a phase hands to the training loop.
 
-    `model` takes a batch that `collate` made of `train` or `validation` items and gives {"loss": scalar}; every
-    batch has a key "labels". The state with the lowest validation loss is kept; `patience` evaluations without
-    a new minimum end the training.
+    `model` takes a batch that `collate` made of items and gives {"loss": scalar}. `batches` yields, for each step
+    of an epoch, the keys of its items in `train`. The validation loss is the sum over the parts of `validation`, of
+    each the mean over its items; the state that has it lowest is kept, and `patience` evaluations without a new
+    minimum end the training.
     """
 
     model: nn.Module
     train: Dataset
-    validation: Dataset
+    batches: Sampler[list[Any]]
+    validation: list[list[Any]]
     collate: Callable[[list[Any]], dict[str, Any]]
     epochs: int
     evaluations: int
@@ -78,12 +80,10 @@ def fit(task: Task, settings: PhaseSettings, seed: int, title: str) -> Fitted:
     keep_best = KeepBest(task.evaluations, task.patience)
     precision = resolve_precision(settings.precision)
     with TemporaryDirectory(prefix="threephase-") as scratch:
-        steps = task.epochs * math.ceil(len(task.train) / settings.batch_size)  # type: ignore[arg-type]
+        steps = task.epochs * len(task.batches)  # type: ignore[arg-type]
         arguments = TrainingArguments(
             output_dir=scratch,
             num_train_epochs=task.epochs,
-            per_device_train_batch_size=settings.batch_size,
-            per_device_eval_batch_size=settings.eval_batch_size,
             learning_rate=settings.lr,
             weight_decay=settings.weight_decay,
             adam_epsilon=settings.eps,
@@ -98,21 +98,11 @@ def fit(task: Task, settings: PhaseSettings, seed: int, title: str) -> Fitted:
             eval_strategy="no",  # KeepBest asks for the evaluations
             save_strategy="no",
             logging_steps=max(1, steps // 50),
-            label_names=["labels"],
-            prediction_loss_only=True,
             remove_unused_columns=False,
-            dataloader_pin_memory=torch.cuda.is_available(),
             disable_tqdm=True,
             report_to="none",
         )
-        trainer = Trainer(
-            model=task.model,
-            args=arguments,
-            train_dataset=task.train,
-            eval_dataset=task.validation,
-            data_collator=task.collate,
-            callbacks=[keep_best, ProgressBar(title), SetEpoch(task.train)],
-        )
+        trainer = PhaseTrainer(task, settings.eval_batch_size, arguments, [keep_best, ProgressBar(title)])
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ProgressCallback)
         trainer.train()
@@ -120,17 +110,36 @@ def fit(task: Task, settings: PhaseSettings, seed: int, title: str) -> Fitted:
     return Fitted(_history(trainer.state.log_history), keep_best.step, keep_best.loss, trainer.state.global_step)
 
 
-class SetEpoch(TrainerCallback):
-    """Tells a dataset which epoch it is, where the dataset wants to know (fresh noise in each)."""
+class PhaseTrainer(Trainer):
+    """The Trainer with the batches and the validation of a task."""
 
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
-
-    def on_epoch_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    def __init__(
+        self, task: Task, eval_batch_size: int, arguments: TrainingArguments, callbacks: list[TrainerCallback]
     ) -> None:
-        if hasattr(self.dataset, "set_epoch"):
-            self.dataset.set_epoch(int(state.epoch or 0))
+        super().__init__(task.model, arguments, task.collate, callbacks=callbacks)
+        self.task = task
+        self.eval_batch_size = eval_batch_size
+
+    def get_train_dataloader(self) -> DataLoader:
+        task = self.task
+        return self.accelerator.prepare(DataLoader(task.train, batch_sampler=task.batches, collate_fn=task.collate))
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """The validation loss, as {"eval_loss": …}."""
+        self.task.model.eval()
+        metrics = {"eval_loss": sum(self._mean_loss(part) for part in self.task.validation)}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _mean_loss(self, items: list[Any]) -> float:
+        total = 0.0
+        for start in range(0, len(items), self.eval_batch_size):
+            part = items[start : start + self.eval_batch_size]
+            batch = self._prepare_inputs(self.task.collate(part))
+            with torch.inference_mode():
+                total += len(part) * self.task.model(**batch)["loss"].item()
+        return total / len(items)
 
 
 class KeepBest(TrainerCallback):

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
+from threephase.batches import Key
 from threephase.checkpoint import verify
 from threephase.classifier import load_classifier, predict
 from threephase.data.store import read_split
@@ -28,6 +29,7 @@ from threephase.settings.contrastive import ContrastiveSettings
 QUICK: dict[str, dict[str, Any]] = {
     "dae": {"epochs": 2, "lr": 1e-3},
     "cl": {"pairs_per_text": 1, "lr": 1e-3},
+    "joint": {"epochs": 2, "pairs_per_text": 1, "lr": 1e-3},
     "ft": {"max_epochs": 3, "lr": 1e-3},
 }
 
@@ -205,14 +207,11 @@ def test_bf16_trains_to_a_like_validation_loss(chain: dict[str, Path], dataset: 
 def test_noise_is_a_function_of_seed_epoch_and_row() -> None:
     texts = ["a b c d e f g h i j k l"] * 3
     noised = NoisedTexts(texts, 0.5, seed=1, purpose="dae-noise")
-    first = [noised[row] for row in range(3)]
-    assert [noised[row] for row in (2, 1, 0)] == first[::-1]
+    first = [noised[Key(0, row)] for row in range(3)]
+    assert [noised[Key(0, row)] for row in (2, 1, 0)] == first[::-1]
     assert len({text for text, _ in first}) == 3
-    noised.set_epoch(1)
-    assert [noised[row] for row in range(3)] != first
-    noised.set_epoch(0)
-    assert [noised[row] for row in range(3)] == first
-    assert [NoisedTexts(texts, 0.5, 2, "dae-noise")[row] for row in range(3)] != first
+    assert [noised[Key(1, row)] for row in range(3)] != first
+    assert [NoisedTexts(texts, 0.5, 2, "dae-noise")[Key(0, row)] for row in range(3)] != first
 
 
 def test_each_epoch_of_the_training_has_its_own_noise(
@@ -221,10 +220,10 @@ def test_each_epoch_of_the_training_has_its_own_noise(
     seen: list[tuple[int, str]] = []
     original = NoisedTexts.__getitem__
 
-    def watched(self: NoisedTexts, row: int) -> tuple[str, str]:
+    def watched(self: NoisedTexts, key: Key) -> tuple[str, str]:
         if self.purpose == "dae-noise":
-            seen.append((self.epoch, original(self, row)[0]))
-        return original(self, row)
+            seen.append((key.epoch, original(self, key)[0]))
+        return original(self, key)
 
     monkeypatch.setattr(NoisedTexts, "__getitem__", watched)
     train(DAE, dataset, base_models["bert"], tmp_path / "dae", epochs=3)

@@ -104,7 +104,7 @@ def test_an_edited_setting_reruns_its_phase_and_what_follows(grid: Path, source_
     write_config(grid, source_csv, tiny_bert, hyperparameters={"default": changed})
     planned = plan(grid)
     (grid / "config.yaml").write_text(before)
-    assert "\ncontrastive " in planned
+    assert "\ncl " in planned
     assert "\ndae " not in planned
     assert "\ndataset " not in planned
 
@@ -117,7 +117,7 @@ def test_titles_retrain_nothing_and_averaging_only_scores_again(grid: Path, sour
         write_config(grid, source_csv, tiny_bert, datasets={"topics": source | change})
         text = plan(grid)
         planned[next(iter(change))] = {
-            rule for rule in ("dataset", "dae", "contrastive", "finetune", "evaluate", "results", "tables")
+            rule for rule in ("dataset", "dae", "cl", "ft", "evaluate", "results", "tables")
             if f"\n{rule}  " in text
         }  # fmt: skip
     (grid / "config.yaml").write_text(before)
@@ -162,7 +162,7 @@ def test_a_faulty_config_is_one_line_before_any_job(tmp_path: Path, source_csv: 
     write_config(tmp_path, source_csv, tiny_bert, hyperparameters={"default": {"cl": {"learning_rate": 1}}})
     done = snakemake(tmp_path, check=False)
     assert done.returncode != 0
-    assert "config: hyperparameters.default: unknown key 'learning_rate'" in done.stderr
+    assert "config: hyperparameters.default.cl: unknown key 'learning_rate'" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()
 

@@ -1,19 +1,6 @@
-from pathlib import Path
+from threephase.phases.job import phase_job
 
-from threephase.job import job, run_title
-
-title = run_title("dae", snakemake.wildcards)
-with job(snakemake.log[0], snakemake.threads, title) as says:
+with phase_job("dae", snakemake) as train:
     from threephase.phases.dae import DAE
-    from threephase.phases.run import run_phase
 
-    fitted = run_phase(
-        DAE,
-        data=Path(snakemake.input.data[0]).parent,
-        parent=Path(snakemake.input.parent).parent,
-        settings=DAE.settings(**snakemake.params.settings),
-        seed=int(snakemake.wildcards.seed),
-        out=Path(snakemake.output[0]).parent,
-        title=title,
-    )
-    says(fitted.summary)
+    train(DAE)

@@ -10,6 +10,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from torch.utils.data import Dataset
 
+from threephase.batches import Key, ShuffledBatches
 from threephase.checkpoint import fingerprint
 from threephase.data.store import LabelledTexts, read_split
 from threephase.encoder import add_dense, tokenise
@@ -19,8 +20,11 @@ from threephase.noise import delete_stop_words, negation_safe_stop_words
 from threephase.pairs import Pairs, draw_pairs, rounds_of_pairs
 from threephase.phases.run import Phase, Prepared
 from threephase.seeding import generator
-from threephase.settings.contrastive import ContrastiveSettings
+from threephase.settings.contrastive import ContrastiveSettings, PairSettings
 from threephase.training import Task
+
+# Settings that act through the pairs alone.
+SHAPES_PAIRS = frozenset(PairSettings.model_fields) - {"projection"}
 
 
 class Balanced(NamedTuple):
@@ -38,12 +42,9 @@ class TextPairs(Dataset):
         self.texts = texts
         self.pairs = pairs
 
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, place: int) -> tuple[str, str, float]:
-        left, right = self.pairs.left[place], self.pairs.right[place]
-        return self.texts[left], self.texts[right], float(self.pairs.target[place])
+    def __getitem__(self, key: Key) -> tuple[str, str, float]:
+        left, right = self.pairs.left[key.row], self.pairs.right[key.row]
+        return self.texts[left], self.texts[right], float(self.pairs.target[key.row])
 
 
 def collate(encoder: SentenceTransformer, batch: list[tuple[str, str, float]]) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def collate(encoder: SentenceTransformer, batch: list[tuple[str, str, float]]) -
     }
 
 
-def balance(train: LabelledTexts, settings: ContrastiveSettings, seed: int) -> Balanced:
+def balance(train: LabelledTexts, settings: PairSettings, seed: int) -> Balanced:
     """Imbalance correction on the deepest label level, with noise on the added copies (section 3.2.1)."""
     if settings.imbalance == "none":
         return Balanced(train.texts, train.labels, {})
@@ -78,14 +79,27 @@ def balance(train: LabelledTexts, settings: ContrastiveSettings, seed: int) -> B
     return Balanced(texts, train.labels[rows], resized)
 
 
-def training_pairs(balanced: Balanced, pairs_per_text: int, seed: int) -> Pairs:
-    """Unique pairs of the balanced data, as many of each label value."""
+def pairs_of(balanced: Balanced, pairs_per_text: int, seed: int, draw: int = 0) -> Pairs:
+    """Unique pairs of the balanced data, as many of each label value; another `draw` has rounds of its own."""
     text_ids, _ = pd.factorize(pd.Series(balanced.texts))
     classes = len(np.unique(balanced.labels, axis=0))
-    return draw_pairs(text_ids, balanced.labels, rounds_of_pairs(pairs_per_text, classes), seed)
+    rounds = rounds_of_pairs(pairs_per_text, classes)
+    return draw_pairs(text_ids, balanced.labels, rounds, seed, first_round=draw * rounds)
 
 
-def texts_of(data: Path, settings: ContrastiveSettings) -> list[str]:
+def validation_pairs_of(data: Path, settings: PairSettings, seed: int) -> tuple[LabelledTexts, Pairs]:
+    """The validation texts, which stay as they are, and their fixed, balanced pairs."""
+    split = read_split(data, "validation")
+    return split, pairs_of(Balanced(split.texts, split.labels, {}), settings.validation_pairs_per_text, seed)
+
+
+def items_of(texts: list[str], pairs: Pairs) -> list[tuple[str, str, float]]:
+    """All pairs with their texts."""
+    pairs_of_texts = TextPairs(texts, pairs)
+    return [pairs_of_texts[Key(0, row)] for row in range(len(pairs))]
+
+
+def texts_of(data: Path, settings: PairSettings) -> list[str]:
     """Texts that phase 2 trains on."""
     return read_split(data, "train").texts
 
@@ -96,27 +110,23 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: ContrastiveSetti
     Validation is the same loss on fixed, balanced pairs of the validation texts.
     """
     balanced = balance(read_split(data, "train"), settings, seed)
-    pairs = training_pairs(balanced, settings.pairs_per_text, seed)
-    validation = read_split(data, "validation")
-    untouched = Balanced(validation.texts, validation.labels, {})
-    validation_pairs = training_pairs(untouched, settings.validation_pairs_per_text, seed)
+    pairs = pairs_of(balanced, settings.pairs_per_text, seed)
+    validation, validation_pairs = validation_pairs_of(data, settings, seed)
     if settings.projection == "dense":
         add_dense(encoder)
     task = Task(
         model=SiameseLoss(encoder),
         train=TextPairs(balanced.texts, pairs),
-        validation=TextPairs(validation.texts, validation_pairs),
+        batches=ShuffledBatches(len(pairs), settings.batch_size, seed, "cl-order"),
+        validation=[items_of(validation.texts, validation_pairs)],
         collate=partial(collate, encoder),
         epochs=1,
         evaluations=settings.evaluations,
     )
     return Prepared(
         task,
-        seen=[_fingerprint(balanced.texts, pairs), _fingerprint(validation.texts, validation_pairs)],
-        shapes_data=frozenset(
-            {"pairs_per_text", "imbalance", "minratio", "maxratio", "noise", "noise_min_words"}
-            | {"validation_pairs_per_text"}
-        ),
+        seen=[fingerprint_of(balanced.texts, pairs), fingerprint_of(validation.texts, validation_pairs)],
+        shapes_data=SHAPES_PAIRS,
         report={
             "texts": len(balanced.texts),
             "classes_resized": balanced.resized,
@@ -126,7 +136,8 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: ContrastiveSetti
     )
 
 
-def _fingerprint(texts: list[str], pairs: Pairs) -> str:
+def fingerprint_of(texts: list[str], pairs: Pairs) -> str:
+    """Hash of pairs with their texts."""
     return fingerprint(texts, pairs.left, pairs.right, pairs.target)
 
 

@@ -9,6 +9,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from torch.utils.data import Dataset
 
+from threephase.batches import Key, ShuffledBatches
 from threephase.checkpoint import fingerprint, read_json
 from threephase.classifier import Classifier
 from threephase.data.store import DATASET, LabelledTexts, read_split
@@ -24,11 +25,8 @@ class ClassifiedTexts(Dataset):
     def __init__(self, split: LabelledTexts) -> None:
         self.split = split
 
-    def __len__(self) -> int:
-        return len(self.split)
-
-    def __getitem__(self, row: int) -> tuple[str, int]:
-        return self.split.texts[row], int(self.split.labels[row, -1])
+    def __getitem__(self, key: Key) -> tuple[str, int]:
+        return self.split.texts[key.row], int(self.split.labels[key.row, -1])
 
 
 def collate(encoder: SentenceTransformer, batch: list[tuple[str, int]]) -> dict[str, Any]:
@@ -57,7 +55,8 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: FinetuneSettings
     task = Task(
         model=classifier,
         train=ClassifiedTexts(train),
-        validation=ClassifiedTexts(validation),
+        batches=ShuffledBatches(len(train), settings.batch_size, seed, "ft-order"),
+        validation=[list(zip(validation.texts, validation.labels[:, -1].tolist(), strict=True))],
         collate=partial(collate, encoder),
         epochs=settings.max_epochs,
         evaluations=settings.max_epochs,

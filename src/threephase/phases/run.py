@@ -54,6 +54,7 @@ def run_phase(
     seed: int,
     out: Path,
     title: str,
+    code: str = "",
 ) -> Fitted:
     """Train one phase and write its checkpoint.
 
@@ -65,6 +66,7 @@ def run_phase(
         seed: the run's seed.
         out: folder of the checkpoint: encoder, `settings.json`, `history.csv`, `provenance.json`, `complete.json`.
         title: what to call this training on the terminal.
+        code: digest of the code that runs, to be recorded.
     """
     started = datetime.now(UTC)
     parent_hash = verify(parent)
@@ -87,6 +89,7 @@ def run_phase(
             folder / "settings.json",
             {
                 "phase": phase.name,
+                "asked": settings.model_dump(),
                 "settings": resolved,
                 "seed": seed,
                 "effective": _effective(phase.name, resolved, prepared, _parent_effective(parent, parent_hash), seed),
@@ -99,6 +102,7 @@ def run_phase(
             provenance(
                 started,
                 seed=seed,
+                code=code,
                 inputs={"parent": parent_hash, "dataset": sha256(data / DATASET)},
                 steps=fitted.steps,
                 best_step=fitted.best_step,

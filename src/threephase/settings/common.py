@@ -33,20 +33,50 @@ class Settings(BaseModel):
 class PhaseSettings(Settings):
     """What every phase needs: the optimiser (AdamW with linear decay), the length of texts, the arithmetic."""
 
-    lr: Positive = Field(1e-5, description="Peak learning rate of AdamW. Table 5; 1e-5 is its most common value.")
-    batch_size: Count = Field(32, description="Examples (phase 2: pairs) per step. Table 5.")
-    weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.0, description="AdamW's weight decay. Released code.")
-    eps: Positive = Field(1e-6, description="AdamW's epsilon. Table 5, footnote 3.")
-    max_grad_norm: Positive = Field(1.0, description="Gradients are clipped to this norm. Library default.")
-    warmup: Share = Field(0.5, description="Share of the steps over which the learning rate rises; then linear decay.")
+    lr: Positive = Field(
+        1e-5,
+        description="Peak learning rate of AdamW; here its most common value.",
+        json_schema_extra={"source": "Table 5"},
+    )
+    batch_size: Count = Field(
+        32,
+        description="Examples (phase 2: pairs) per step.",
+        json_schema_extra={"source": "Table 5"},
+    )
+    weight_decay: Annotated[float, Field(ge=0.0)] = Field(
+        0.0,
+        description="AdamW's weight decay.",
+        json_schema_extra={"source": "Released code"},
+    )
+    eps: Positive = Field(
+        1e-6,
+        description="AdamW's epsilon.",
+        json_schema_extra={"source": "Table 5, footnote 3"},
+    )
+    max_grad_norm: Positive = Field(
+        1.0,
+        description="Gradients are clipped to this norm.",
+        json_schema_extra={"source": "Library default"},
+    )
+    warmup: Share = Field(
+        0.5,
+        description="Share of the steps over which the learning rate rises; then linear decay.",
+        json_schema_extra={"source": "Released code"},
+    )
     max_length: MaxLength = Field(
         "model",
         description="Tokens per text: a number, 'longest' (1.2 × the longest training text) or 'model' "
-        "(all positions of the base model); never more than the model's positions. Table 5, footnotes 4 and 5.",
+        "(all positions of the base model); never more than the model's positions.",
+        json_schema_extra={"source": "Table 5, footnotes 4 and 5"},
     )
     precision: Precision = Field(
         "auto",
         description="Arithmetic of the matrix products. 'auto' is bf16 where the processor has it, else fp32; "
         "weights are always fp32.",
+        json_schema_extra={"source": "This project"},
     )
-    eval_batch_size: Count = Field(64, description="Examples per step where nothing is trained.")
+    eval_batch_size: Count = Field(
+        64,
+        description="Examples per step where nothing is trained.",
+        json_schema_extra={"source": "This project"},
+    )

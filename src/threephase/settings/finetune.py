@@ -10,13 +10,43 @@ from threephase.settings.common import Count, PhaseSettings, Positive, Share
 class FinetuneSettings(PhaseSettings):
     """Phase 3, classifier on top of the encoder (section 3.3, eqs. 8 to 10)."""
 
-    eps: Positive = Field(2e-5, description="AdamW's epsilon. Table 5, its most common value.")
-    warmup: Share = Field(0.2, description="Share of max_epochs over which the learning rate rises. Released code.")
-    max_epochs: Count = Field(70, description="Upper bound of the passes over the training texts. Table 5.")
-    patience: Count = Field(5, description="Stop after so many epochs without a new minimum of validation loss.")
-    freeze: bool = Field(False, description="Train the head only; the encoder stays as it is. Table 5.")
-    head_hidden: Count = Field(100, description="Width of the head's hidden layer. Released code.")
-    head_dropout: Share = Field(0.3, description="Dropout before each of the head's layers. Released code.")
+    eps: Positive = Field(
+        2e-5,
+        description="AdamW's epsilon; here its most common value.",
+        json_schema_extra={"source": "Table 5"},
+    )
+    warmup: Share = Field(
+        0.2,
+        description="Share of max_epochs over which the learning rate rises; then linear decay.",
+        json_schema_extra={"source": "Released code"},
+    )
+    max_epochs: Count = Field(
+        70,
+        description="Upper bound of the passes over the training texts.",
+        json_schema_extra={"source": "Table 5"},
+    )
+    patience: Count = Field(
+        5,
+        description="Stop after so many epochs without a new minimum of validation loss.",
+        json_schema_extra={"source": "Section 3.3"},
+    )
+    freeze: bool = Field(
+        False,
+        description="Train the head only; the encoder stays as it is.",
+        json_schema_extra={"source": "Table 5"},
+    )
+    head_hidden: Count = Field(
+        100,
+        description="Width of the head's hidden layer.",
+        json_schema_extra={"source": "Released code"},
+    )
+    head_dropout: Share = Field(
+        0.3,
+        description="Dropout before each of the head's layers.",
+        json_schema_extra={"source": "Released code"},
+    )
     head_activation: Literal["relu", "none"] = Field(
-        "relu", description="Between the head's two layers. Released code has none, which makes the head linear."
+        "relu",
+        description="Between the head's two layers; 'none' makes the head linear.",
+        json_schema_extra={"source": "This project; released code has none"},
     )

@@ -4,9 +4,11 @@ from threephase.settings.common import PhaseSettings
 from threephase.settings.contrastive import ContrastiveSettings
 from threephase.settings.dae import DaeSettings
 from threephase.settings.finetune import FinetuneSettings
+from threephase.settings.joint import JointSettings
 
 PHASES: dict[str, type[PhaseSettings]] = {
     "dae": DaeSettings,
     "cl": ContrastiveSettings,
+    "joint": JointSettings,
     "ft": FinetuneSettings,
 }

@@ -1,0 +1,38 @@
+"""The frame of a training job: from what a rule hands to its script to a checkpoint."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from threephase.guard import refuse_test_split
+from threephase.job import job, run_title
+
+
+@contextmanager
+def phase_job(name: str, rule: Any) -> Iterator[Callable[[Any], None]]:
+    """Yield the function that trains a phase with the rule's input, params and wildcards.
+
+    Whatever opens the test split meanwhile fails, and the job with it. Enter it before the phase is imported,
+    which loads the heavy libraries.
+    """
+    title = run_title(name, rule.wildcards)
+    data = Path(rule.input.data[0]).parent
+    with job(rule.log[0], rule.threads, title) as says, refuse_test_split(data.parent):
+
+        def train(phase: Any) -> None:
+            from threephase.phases.run import run_phase
+
+            fitted = run_phase(
+                phase,
+                data=data,
+                parent=Path(rule.input.parent).parent,
+                settings=phase.settings(**rule.params.settings),
+                seed=int(rule.wildcards.seed),
+                out=Path(rule.output[0]).parent,
+                title=title,
+                code=rule.params.code,
+            )
+            says(fitted.summary)
+
+        yield train

@@ -1,0 +1,142 @@
+"""Joint: phases 1 and 2 at once, their losses summed (section 3.3.1)."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sentence_transformers import SentenceTransformer
+from torch.utils.data import Dataset, Sampler
+
+from threephase.batches import Key, ShuffledBatches
+from threephase.checkpoint import fingerprint
+from threephase.data.store import read_split
+from threephase.encoder import add_dense, as_it_stands
+from threephase.losses import JointLoss, ReconstructionLoss, SiameseLoss
+from threephase.pairs import Pairs
+from threephase.phases import contrastive, dae
+from threephase.phases.contrastive import Balanced, TextPairs
+from threephase.phases.dae import NoisedTexts
+from threephase.phases.run import Phase, Prepared
+from threephase.settings.joint import JointSettings
+from threephase.training import Task
+
+
+class JointKey(NamedTuple):
+    """An item of one of the two streams."""
+
+    stream: str  # "dae" or "cl"
+    key: Key  # its pass over the stream, and the row in it
+
+
+class JointBatches(Sampler[list[JointKey]]):
+    """A batch of noised texts and a batch of pairs for every step, as many steps as the longer stream has.
+
+    The shorter stream starts again, and every pass over a stream has noise, pairs and order of its own.
+
+    Args:
+        texts: the batches of noised texts; they count as `epochs` passes long.
+        pairs: the batches of pairs, one for each pass over them.
+        steps: how many.
+    """
+
+    def __init__(self, texts: ShuffledBatches, pairs: list[ShuffledBatches], steps: int) -> None:
+        self.texts = texts
+        self.pairs = pairs
+        self.steps = steps
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[list[JointKey]]:
+        noised = (batch for epoch in count() for batch in self.texts.of_epoch(epoch))
+        paired = (batch for draw, batches in enumerate(self.pairs) for batch in batches.of_epoch(draw))
+        for left, right in islice(zip(noised, paired, strict=False), self.steps):
+            yield [JointKey("dae", key) for key in left] + [JointKey("cl", key) for key in right]
+
+
+class JointItems(Dataset):
+    """Noised texts, and the pairs of each draw; an item says which of the two it is."""
+
+    def __init__(self, noised: NoisedTexts, draws: list[TextPairs]) -> None:
+        self.noised = noised
+        self.draws = draws
+
+    def __getitem__(self, place: JointKey) -> tuple[str, Any]:
+        stream, key = place
+        return stream, self.noised[key] if stream == "dae" else self.draws[key.epoch][key]
+
+
+def collate(encoder: SentenceTransformer, batch: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A batch of items as `JointLoss` takes it."""
+    parts: dict[str, Callable[..., dict[str, Any]]] = {"dae": dae.collate, "cl": contrastive.collate}
+    items = {stream: [item for name, item in batch if name == stream] for stream in parts}
+    return {stream: parts[stream](encoder, own) for stream, own in items.items() if own}
+
+
+def draws_of_pairs(balanced: Balanced, settings: JointSettings, seed: int, steps_of_texts: int) -> list[Pairs]:
+    """One draw of pairs and, where it does not last for all steps of the texts, further ones."""
+    draws: list[Pairs] = []
+    steps = 0
+    while not draws or steps < steps_of_texts:
+        draws.append(contrastive.pairs_of(balanced, settings.pairs_per_text, seed, draw=len(draws)))
+        steps += -(-len(draws[-1]) // settings.pair_batch_size)
+    return draws
+
+
+def prepare(encoder: SentenceTransformer, data: Path, settings: JointSettings, seed: int) -> Prepared:
+    """Add bottleneck and projection to the encoder and set up both tasks at once.
+
+    The decoder reads the bottleneck, the cosine the projection on top of it, as in phases 1 and 2. Validation is
+    the sum of the two phases' validation losses.
+    """
+    texts = dae.texts_of(data, settings)
+    balanced = contrastive.balance(read_split(data, "train"), settings, seed)
+    batches = ShuffledBatches(len(texts), settings.batch_size, seed, "dae-order")
+    steps_of_texts = settings.epochs * len(batches)
+    draws = draws_of_pairs(balanced, settings, seed, steps_of_texts)
+    batches_of_pairs = [ShuffledBatches(len(draw), settings.pair_batch_size, seed, "cl-order") for draw in draws]
+    validation = dae.validation_items(data, settings.deletion_ratio, seed)
+    split, validation_pairs = contrastive.validation_pairs_of(data, settings, seed)
+    if settings.bottleneck == "dense":
+        add_dense(encoder)
+    reconstruction = ReconstructionLoss(as_it_stands(encoder))
+    if settings.projection == "dense":
+        add_dense(encoder)
+    task = Task(
+        model=JointLoss(reconstruction, SiameseLoss(encoder)),
+        train=JointItems(
+            NoisedTexts(texts, settings.deletion_ratio, seed, "dae-noise"),
+            [TextPairs(balanced.texts, draw) for draw in draws],
+        ),
+        batches=JointBatches(batches, batches_of_pairs, max(steps_of_texts, len(batches_of_pairs[0]))),
+        validation=[
+            [("dae", item) for item in validation],
+            [("cl", item) for item in contrastive.items_of(split.texts, validation_pairs)],
+        ],
+        collate=partial(collate, encoder),
+        epochs=1,
+        evaluations=settings.evaluations,
+    )
+    return Prepared(
+        task,
+        seen=[
+            fingerprint(texts, (clean for _, clean in validation)),
+            *(contrastive.fingerprint_of(balanced.texts, draw) for draw in draws),
+            contrastive.fingerprint_of(split.texts, validation_pairs),
+        ],
+        shapes_data=contrastive.SHAPES_PAIRS | {"use_unlabelled"},
+        report={
+            "texts": len(texts),
+            "classes_resized": balanced.resized,
+            "steps_of_texts": steps_of_texts,
+            "steps_of_pairs": len(batches_of_pairs[0]),
+            "draws_of_pairs": [draw.report for draw in draws],
+            "validation_texts": len(validation),
+            "validation_pairs": validation_pairs.report,
+        },
+    )
+
+
+JOINT = Phase("joint", JointSettings, dae.texts_of, prepare)
