@@ -7,7 +7,7 @@ CORES ?= all
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup demo demo-full test lint lock clean
+.PHONY: help setup demo demo-full tables dag docs test lint lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,10 @@ demo: setup  ## the embedded demo: BBC News, all-MiniLM-L6-v2, every variant; mi
 demo-full: setup  ## the demo with five seeds for every variant and longer texts
 	@$(BIN)/snakemake --quiet rules host --cores $(CORES) --configfile config/config.yaml config/demo-full.yaml
 	@$(BIN)/threephase summary results
+
+tables: setup  ## the tables again, from the runs that exist; trains nothing
+	@$(BIN)/snakemake --quiet rules host --cores 1 --config 'tables={partial: true}' \
+	  --allowed-rules results table3 table4 table6 table7 --forcerun results table3 table4 table6 table7
 
 test: setup lint  ## linters, type checker and every test
 	@$(BIN)/python -m pytest

@@ -16,8 +16,21 @@ include: "rules/evaluation.smk"
 include: "rules/tables.smk"
 
 
+TABLES = [rules.table3, rules.table4, rules.table6, rules.table7]
+
+
 rule all:
     default_target: True
     input:
         rules.results.output,
-        rules.tables.output,
+        [table.output for table in TABLES],
+
+
+# `snakemake bbc` or `snakemake "No Imb."`: the runs of one dataset, of one variant.
+for name, runs in runs_by_target().items():
+
+    rule:
+        name:
+            name
+        input:
+            evaluations(runs),

@@ -4,11 +4,13 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from threephase.config import load
 from threephase.errors import ConfigError
-from threephase.grid import parent, recipe_pattern
+from threephase.grid import parent, prefixes, recipe, recipe_pattern
 from threephase.provenance import code_digest
+from threephase.settings.dataset import SHOWN_ONLY
 
 try:
     settings = load(config)
@@ -56,9 +58,7 @@ def training_data(*splits):
 
 def dataset_settings(wildcards):
     """What makes the splits. Not the title, which tables show, and not how scores are averaged."""
-    return settings.datasets[wildcards.dataset].model_dump(
-        exclude={"title", "averaging", "positive"}
-    )
+    return settings.datasets[wildcards.dataset].model_dump(exclude=SHOWN_ONLY)
 
 
 def model_settings(wildcards):
@@ -79,6 +79,69 @@ def phase_settings(wildcards):
     ).model_dump()
 
 
-def run_files(pattern):
-    """One file for each run of the grid; runs that share a recipe share the file."""
-    return list(dict.fromkeys(pattern.format(**run._asdict()) for run in RUNS))
+def runs_of(variants):
+    """The runs of some variants. With `tables: {partial: true}` only those that have been evaluated."""
+    runs = [run for run in RUNS if run.variant in variants]
+    partial = settings.tables.partial
+    return [run for run in runs if not partial or Path(evaluations([run])[0]).exists()]
+
+
+def evaluations(runs):
+    """One file for each run; runs that share a recipe share the file."""
+    return list(
+        dict.fromkeys(
+            f"{EVALUATION}/complete.json".format(**run._asdict()) for run in runs
+        )
+    )
+
+
+def runs_by_target():
+    """The runs that each dataset and each variant stands for on the command line."""
+    targets = {}
+    for run in RUNS:
+        targets.setdefault(run.dataset, []).append(run)
+        targets.setdefault(run.variant, []).append(run)
+    return targets
+
+
+def asked(runs):
+    """What config and code ask of all that some runs rest on, by folder without the seed."""
+    wanted = {}
+    for dataset, model, variant in dict.fromkeys(run[:3] for run in runs):
+        cell = {"dataset": dataset, "model": model}
+        wanted[f"data/{dataset}"] = as_asked("dataset", dataset_settings, cell)
+        wanted[f"models/{model}"] = as_asked("base_model", model_settings, cell)
+        for part in prefixes(settings.variants[variant]):
+            cell["recipe"] = recipe(part)
+            place = f"{dataset}/{model}/{recipe(part)}"
+            wanted[f"checkpoints/{place}"] = as_asked(
+                part[-1].phase, phase_settings, cell
+            )
+        wanted[f"evaluations/{place}"] = as_asked("evaluate", scoring_settings, cell)
+    return wanted
+
+
+def as_asked(step, settings_of, cell):
+    """Settings and code of one step, as its rule hands them to its script."""
+    return {
+        "settings": settings_of(SimpleNamespace(**cell)),
+        "code": code(f"{step}.py"),
+    }
+
+
+def table_files(stem):
+    """A table for reading, for papers and as numbers."""
+    return [f"results/tables/{stem}.{ending}" for ending in ("csv", "md", "tex")]
+
+
+def table_params(variants):
+    """What a table is made of: its runs, what was asked of them, and the config's words for them."""
+    runs = runs_of(variants)
+    return {
+        "runs": [tuple(run) for run in runs],
+        "asked": asked(runs),
+        "missing": sum(run.variant in variants for run in RUNS) - len(runs),
+        "variants": [variant for variant in variants if variant in settings.variants],
+        "reference": settings.tables.reference,
+        "titles": settings.titles(),
+    }

@@ -1,7 +1,9 @@
+"""One rule for each table of the paper, from the runs it shows; and every run as a row."""
+
+
 rule results:
     input:
-        evaluations=run_files(f"{EVALUATION}/complete.json"),
-        checkpoints=run_files(f"{CHECKPOINT}/complete.json"),
+        evaluations(runs_of(settings.variants)),
     output:
         "results/tables/results.csv",
     log:
@@ -9,7 +11,7 @@ rule results:
     conda:
         "../environment.yml"
     params:
-        runs=[tuple(run) for run in RUNS],
+        **table_params(settings.variants),
         code=code("results.py"),
     message:
         "results · one row for each run"
@@ -17,26 +19,73 @@ rule results:
         "../workflow/scripts/results.py"
 
 
-rule tables:
+rule table3:
     input:
-        rules.results.output,
+        evaluations(runs_of(settings.tables.main)),
     output:
-        expand(
-            "results/tables/{table}.{ending}",
-            table=["table3_accuracy", "table4_ablation"],
-            ending=["csv", "md", "tex"],
-        ),
+        table_files("table3_accuracy"),
     log:
-        "results/logs/tables/tables.log",
+        "results/logs/tables/table3.log",
     conda:
         "../environment.yml"
     params:
-        variants=list(settings.variants),
-        main=settings.tables.main,
-        reference=settings.tables.reference,
-        titles=settings.titles(),
-        code=code("tables.py"),
+        **table_params(settings.tables.main),
+        code=code("table3.py"),
     message:
-        "tables · 3 and 4"
+        "table 3 · accuracy"
     script:
-        "../workflow/scripts/tables.py"
+        "../workflow/scripts/table3.py"
+
+
+rule table4:
+    input:
+        evaluations(runs_of(settings.variants)),
+    output:
+        table_files("table4_ablation"),
+    log:
+        "results/logs/tables/table4.log",
+    conda:
+        "../environment.yml"
+    params:
+        **table_params(settings.variants),
+        code=code("table4.py"),
+    message:
+        "table 4 · ablations"
+    script:
+        "../workflow/scripts/table4.py"
+
+
+rule table6:
+    input:
+        evaluations(runs_of(settings.tables.main)),
+    output:
+        table_files("table6_precision_recall"),
+    log:
+        "results/logs/tables/table6.log",
+    conda:
+        "../environment.yml"
+    params:
+        **table_params(settings.tables.main),
+        code=code("table6.py"),
+    message:
+        "table 6 · precision and recall"
+    script:
+        "../workflow/scripts/table6.py"
+
+
+rule table7:
+    input:
+        evaluations(runs_of(settings.tables.main)),
+    output:
+        table_files("table7_f1"),
+    log:
+        "results/logs/tables/table7.log",
+    conda:
+        "../environment.yml"
+    params:
+        **table_params(settings.tables.main),
+        code=code("table7.py"),
+    message:
+        "table 7 · F1"
+    script:
+        "../workflow/scripts/table7.py"

@@ -8,17 +8,15 @@ from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 from transformers import AutoConfig, AutoModelForMaskedLM
 
-from threephase.checkpoint import write_json
+from threephase.checkpoint import ORIGIN, write_json
 from threephase.data.sources import package_folder, package_version
 from threephase.encoder import load_encoder, save_encoder, without_normalize
 from threephase.errors import ModelError
 from threephase.settings.base_model import BaseModelSettings
 
-ORIGIN = "origin.json"
 
-
-def make_base_model(settings: BaseModelSettings, folder: Path) -> None:
-    """Write the base model into `folder` as an encoder, with `origin.json` saying where it came from.
+def make_base_model(settings: BaseModelSettings, folder: Path, code: str = "") -> None:
+    """Write the base model into `folder` as an encoder; `origin.json` says where it came from, by which settings and code.
 
     A sentence-transformers model keeps its own modules but Normalize; a plain transformers model gets CLS
     pooling. A head for masked words that the model brings stays in the folder, for phase 1's decoder.
@@ -29,7 +27,8 @@ def make_base_model(settings: BaseModelSettings, folder: Path) -> None:
     architectures = AutoConfig.from_pretrained(source).architectures or []
     if any(name.endswith("ForMaskedLM") for name in architectures):
         AutoModelForMaskedLM.from_pretrained(source).save_pretrained(folder)
-    write_json(folder / ORIGIN, {**origin, "kind": "transformers" if plain else "sentence-transformers"})
+    origin |= {"kind": "transformers" if plain else "sentence-transformers"}
+    write_json(folder / ORIGIN, {**origin, "settings": settings.model_dump(exclude={"title"}), "code": code})
 
 
 def _locate(settings: BaseModelSettings) -> tuple[Path, dict[str, Any]]:

@@ -13,7 +13,10 @@ import numpy as np
 
 from threephase.errors import CheckpointError
 
+# The small file that closes a folder, and those that say how a dataset and a base model came about.
 COMPLETE = "complete.json"
+DATASET = "dataset.json"
+ORIGIN = "origin.json"
 
 
 def sha256(path: Path) -> str:

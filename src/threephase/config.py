@@ -113,6 +113,9 @@ class TableSettings(Settings):
     """What the tables show."""
 
     main: list[str] = Field(["3-Phase", "Joint", "FT"], description="Variants of Table 3, where the grid has them.")
+    partial: bool = Field(
+        False, description="Make tables of the runs that exist; what is missing is a dash, and the caption says so."
+    )
     reference: str = Field("3-Phase", description="Variant that '=' refers to and that chooses Table 4's base model.")
 
 
@@ -154,6 +157,17 @@ class Config(Settings):
                         f"variants '{other}' and '{variant}' give '{recipe(part)}' different settings; "
                         "use another tag in one of them"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _targets_are_distinct(self) -> Self:
+        """Datasets and variants are targets of the command line beside the rules."""
+        rules = {"all", "dataset", "base_model", "evaluate", "results", *PHASES}
+        for name in [*self.datasets, *self.variants]:
+            if name in rules or re.fullmatch(r"table\d+", name):
+                raise ValueError(f"'{name}' is the name of a rule; call the dataset or variant otherwise")
+            if name in self.datasets and name in self.variants:
+                raise ValueError(f"'{name}' is a dataset and a variant; call one of them otherwise")
         return self
 
     @model_validator(mode="after")

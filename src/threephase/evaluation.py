@@ -18,6 +18,7 @@ def evaluate(
     out: Path,
     averaging: Literal["macro", "binary"] = "macro",
     positive: str | None = None,
+    code: str = "",
 ) -> dict[str, Any]:
     """Predict the test split with a classifier and write `metrics.json` and `predictions.parquet` into `out`.
 
@@ -36,6 +37,8 @@ def evaluate(
     predicted = probabilities.argmax(axis=1)
     metrics = classification_metrics(truth, predicted, names, averaging, positive)
     metrics["largest_class_share"] = float(np.bincount(truth).max() / len(truth))
+    metrics["settings"] = {"averaging": averaging, "positive": positive}
+    metrics["code"] = code
     metrics["inputs"] = {"checkpoint": checkpoint_hash, "dataset": sha256(data / DATASET)}
     predictions = pd.DataFrame(
         {

@@ -1,10 +1,16 @@
-"""The paper's tables from the rows of `results.csv`: numbers as csv, for reading as md, for papers as tex."""
+"""The paper's result tables: numbers as csv, for reading as md, for papers as tex."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
+
+from threephase.errors import CheckpointError
+from threephase.grid import Run
+from threephase.results import collect
 
 SAME, MISSING = "=", "–"
 
@@ -27,14 +33,20 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under their variants, with a caption that says how they were made."""
+    """Rows of cells under their variants; one group of columns for each score; a caption."""
 
     label: str
     caption: str
     heads: list[tuple[str, ...]]  # the cells left of the scores, row by row
     head_names: tuple[str, ...]
+    scores: list[str]
     variants: list[str]
-    cells: list[list[Cell | None]]
+    cells: list[list[Cell | None]]  # each row: the variants of the first score, then those of the next
+
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        """Score and variant of each column of cells."""
+        return [(score, variant) for score in self.scores for variant in self.variants]
 
     def write(self, stem: Path) -> None:
         """Write `stem` with the endings .csv, .md and .tex."""
@@ -43,19 +55,22 @@ class Table:
         stem.with_suffix(".tex").write_text(self.to_latex(), encoding="utf-8")
 
     def to_csv(self) -> str:
-        """One line for each cell that has a value: row heads, variant, mean, sd, n, same."""
+        """One line for each cell that has a value: row heads, score, variant, mean, sd, n, same."""
         rows = [
-            {**dict(zip(self.head_names, heads, strict=True)), "variant": variant, **vars(cell)}
+            {**dict(zip(self.head_names, heads, strict=True)), "score": score, "variant": variant, **vars(cell)}
             for heads, cells in zip(self.heads, self.cells, strict=True)
-            for variant, cell in zip(self.variants, cells, strict=True)
+            for (score, variant), cell in zip(self.columns, cells, strict=True)
             if cell is not None
         ]
-        return pd.DataFrame(rows).to_csv(index=False, float_format="%.4f")
+        names = [*self.head_names, "score", "variant", "mean", "sd", "n", "same"]
+        return pd.DataFrame(rows, columns=names).to_csv(index=False, float_format="%.4f")
 
     def to_markdown(self) -> str:
         """The table for reading; the best of a row is bold."""
+        several = len(self.scores) > 1
+        heads = [f"{score.capitalize()}: {variant}" if several else variant for score, variant in self.columns]
         grid = tabulate(
-            self._shown("**{}**"), headers=[*self.head_names, *self.variants], tablefmt="github", disable_numparse=True
+            self._shown("**{}**"), headers=[*self.head_names, *heads], tablefmt="github", disable_numparse=True
         )
         return f"{self.caption}\n\n{grid}\n"
 
@@ -67,9 +82,11 @@ class Table:
             r"\centering",
             rf"\caption{{{_tex(_escape(self.caption))}}}",
             rf"\label{{tab:{self.label}}}",
-            rf"\begin{{tabular}}{{{'l' * len(self.head_names)}{'r' * len(self.variants)}}}",
+            rf"\begin{{tabular}}{{{'l' * len(self.head_names)}{'r' * len(self.columns)}}}",
             r"\toprule",
-            " & ".join(_escape(name) for name in (*self.head_names, *self.variants)) + r" \\",
+            *self._score_heads(),
+            " & ".join(_tex(_escape(name)) for name in (*self.head_names, *(name for _, name in self.columns)))
+            + r" \\",
             r"\midrule",
             *(" & ".join(row) + r" \\" for row in rows),
             r"\bottomrule",
@@ -78,33 +95,50 @@ class Table:
         ]
         return "\n".join(lines) + "\n"
 
+    def _score_heads(self) -> list[str]:
+        """A line above the variants that names the score of each group, where there are several."""
+        if len(self.scores) == 1:
+            return []
+        width, left = len(self.variants), len(self.head_names)
+        heads = [rf"\multicolumn{{{width}}}{{c}}{{{score.capitalize()}}}" for score in self.scores]
+        starts = [left + 1 + place * width for place in range(len(self.scores))]
+        rules = "".join(rf"\cmidrule(lr){{{start}-{start + width - 1}}}" for start in starts)
+        return [" & ".join([*[""] * left, *heads]) + r" \\", rules]
+
     def _shown(self, bold: str, escape: bool = False) -> list[list[str]]:
-        """Row heads and cells as text, with the best mean of a row (as printed; ties too) in bold."""
+        """Row heads and cells as text, with the best mean of a row and score (as printed; ties too) in bold."""
         shown = []
         for heads, cells in zip(self.heads, self.cells, strict=True):
-            best = max((round(cell.mean, 2) for cell in cells if cell), default=None)
             texts = []
-            for cell in cells:
-                if cell is None:
-                    texts.append(MISSING)
-                elif cell.same:
-                    texts.append(SAME)
-                else:
-                    texts.append(bold.format(cell.text) if round(cell.mean, 2) == best else cell.text)
+            for start in range(0, len(cells), len(self.variants)):
+                texts += _texts(cells[start : start + len(self.variants)], bold)
             shown.append([*(_escape(head) if escape else head for head in heads), *texts])
         return shown
 
 
+def _texts(cells: list[Cell | None], bold: str) -> list[str]:
+    best = max((round(cell.mean, 2) for cell in cells if cell), default=None)
+    texts = []
+    for cell in cells:
+        if cell is None:
+            texts.append(MISSING)
+        elif cell.same:
+            texts.append(SAME)
+        else:
+            texts.append(bold.format(cell.text) if round(cell.mean, 2) == best else cell.text)
+    return texts
+
+
 def score_table(
     results: pd.DataFrame,
-    score: str,
+    scores: list[str],
     variants: list[str],
     reference: str,
     titles: dict[str, str],
     label: str,
     caption: str,
 ) -> Table:
-    """Means over seeds of a score, one row for each dataset and base model, one column for each variant.
+    """Means over seeds, one row for each dataset and base model, one column for each score and variant.
 
     A variant that in all its seeds saw the same data and settings as `reference` is marked as the same.
     """
@@ -112,8 +146,8 @@ def score_table(
     cells = []
     for (dataset, model), rows in results.groupby(["dataset", "model"], sort=False):
         heads.append((titles.get(dataset, dataset), titles.get(model, model)))
-        cells.append([_cell(rows, score, variant, reference) for variant in variants])
-    return Table(label, caption, heads, ("Dataset", "Base model"), variants, cells)
+        cells.append([_cell(rows, score, variant, reference) for score in scores for variant in variants])
+    return Table(label, caption, heads, ("Dataset", "Base model"), scores, variants, cells)
 
 
 def _cell(rows: pd.DataFrame, score: str, variant: str, reference: str) -> Cell | None:
@@ -136,28 +170,64 @@ def best_models_on_validation(results: pd.DataFrame, reference: str) -> pd.DataF
 
 def table3(results: pd.DataFrame, variants: list[str], reference: str, titles: dict[str, str]) -> Table:
     """Table 3: accuracy of the main variants on every dataset with every base model."""
-    caption = f"Table 3. Accuracy in %, {_protocol(results)}"
-    return score_table(results, "accuracy", variants, reference, titles, "table3_accuracy", caption)
+    caption = f"Table 3. Accuracy in %, {_protocol(results, reference)}"
+    return score_table(results, ["accuracy"], variants, reference, titles, "table3_accuracy", caption)
 
 
 def table4(results: pd.DataFrame, variants: list[str], reference: str, titles: dict[str, str]) -> Table:
     """Table 4: ablations, with the base model of each dataset that did best on validation."""
     chosen = best_models_on_validation(results, reference)
     caption = (
-        f"Table 4. Ablations: accuracy in %, {_protocol(chosen)} "
-        f"Base model: the one with the lowest validation loss of {reference}. "
-        f"'{SAME}': saw the same data and settings as {reference}."
+        f"Table 4. Ablations: accuracy in %, {_protocol(chosen, reference)} "
+        f"Base model: the one with the lowest validation loss of {reference}."
     )
-    return score_table(chosen, "accuracy", variants, reference, titles, "table4_ablation", caption)
+    return score_table(chosen, ["accuracy"], variants, reference, titles, "table4_ablation", caption)
 
 
-def _protocol(results: pd.DataFrame) -> str:
+def table6(results: pd.DataFrame, variants: list[str], reference: str, titles: dict[str, str]) -> Table:
+    """Table 6: precision and recall of the main variants."""
+    caption = f"Table 6. Precision and recall in %, {_averaging(results)}, {_protocol(results, reference)}"
+    label = "table6_precision_recall"
+    return score_table(results, ["precision", "recall"], variants, reference, titles, label, caption)
+
+
+def table7(results: pd.DataFrame, variants: list[str], reference: str, titles: dict[str, str]) -> Table:
+    """Table 7: F1 of the main variants."""
+    caption = f"Table 7. F1 in %, {_averaging(results)}, {_protocol(results, reference)}"
+    return score_table(results, ["f1"], variants, reference, titles, "table7_f1", caption)
+
+
+def write_table(make: Callable[..., Table], params: Any, files: list[str], root: Path = Path("results")) -> None:
+    """Join the runs that a rule names in its params, and write the table that `make` makes of them.
+
+    Raises CheckpointError where a run is stale (`results.collect`), or where there is no run at all.
+    """
+    runs = [Run(*run) for run in params.runs]
+    if not runs:
+        raise CheckpointError(f"{files[0]}: none of its runs exists yet; run `snakemake` without `tables.partial`")
+    table = make(collect(runs, params.asked, root), params.variants, params.reference, params.titles)
+    if params.missing:
+        partial = f"{table.caption} Partial: {params.missing} of {params.missing + len(runs)} runs are missing."
+        table = replace(table, caption=partial)
+    table.write(Path(files[0]).with_suffix(""))
+
+
+def _protocol(results: pd.DataFrame, reference: str) -> str:
     tests = results.groupby("dataset", sort=False)["n_test"].first()
     rows = ", ".join(f"{dataset} {count}" for dataset, count in tests.items())
     return (
         "mean ± standard deviation over seeds (number of seeds). Best of a row bold. Settings and best epoch "
-        f"chosen on validation; test read once. Test rows: {rows}."
+        f"chosen on validation; test read once. Test rows: {rows}. "
+        f"'{SAME}': saw the same data and settings as {reference}. '{MISSING}': no run."
     )
+
+
+def _averaging(results: pd.DataFrame) -> str:
+    """How precision, recall and F1 are averaged; by dataset where they differ."""
+    kinds = results.groupby("dataset", sort=False)["averaging"].first()
+    if kinds.nunique() == 1:
+        return f"{kinds.iloc[0]} averages"
+    return "averages " + ", ".join(f"{dataset} {kind}" for dataset, kind in kinds.items())
 
 
 _TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}

@@ -77,7 +77,7 @@ def test_every_run_is_a_row_and_the_tables_are_there(grid: Path) -> None:
     ]  # fmt: skip
     metrics = json.loads((grid / "results/evaluations/topics/tiny/seed2/ft/metrics.json").read_text())
     assert results["accuracy"].iloc[-1] == metrics["accuracy"]
-    for table in ("table3_accuracy", "table4_ablation"):
+    for table in ("table3_accuracy", "table4_ablation", "table6_precision_recall", "table7_f1"):
         for ending in ("csv", "md", "tex"):
             assert (grid / f"results/tables/{table}.{ending}").stat().st_size > 100
 
@@ -88,7 +88,7 @@ def test_the_terminal_names_each_job_and_is_free_of_library_noise(grid: Path) ->
     assert "✓ cl   · topics · tiny · No Imb. · seed 1 · dae.cl-noimb · best validation loss" in shown
     assert "warn" not in shown.lower()
     logs = [path.read_text() for path in (grid / "results/logs").rglob("*.log")]
-    assert len(logs) == 2 + 8 + 5 + 2
+    assert len(logs) == 2 + 8 + 5 + 5
     assert not [line for log in logs for line in log.splitlines() if "warning" in line.lower()]
 
 
@@ -117,11 +117,14 @@ def test_titles_retrain_nothing_and_averaging_only_scores_again(grid: Path, sour
         write_config(grid, source_csv, tiny_bert, datasets={"topics": source | change})
         text = plan(grid)
         planned[next(iter(change))] = {
-            rule for rule in ("dataset", "dae", "cl", "ft", "evaluate", "results", "tables")
+            rule for rule in ("dataset", "dae", "cl", "ft", "evaluate", "results", "table3", "table4", "table7")
             if f"\n{rule}  " in text
         }  # fmt: skip
     (grid / "config.yaml").write_text(before)
-    assert planned == {"title": {"tables"}, "averaging": {"evaluate", "results", "tables"}}
+    assert planned == {
+        "title": {"results", "table3", "table4", "table7"},
+        "averaging": {"evaluate", "results", "table3", "table4", "table7"},
+    }
 
 
 def test_a_failed_job_leaves_no_half_checkpoint_and_costs_no_other_run(

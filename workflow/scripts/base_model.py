@@ -8,4 +8,4 @@ with job(snakemake.log[0], snakemake.threads, f"base model · {snakemake.wildcar
     from threephase.settings.base_model import BaseModelSettings
 
     with writing(Path(snakemake.output[0]).parent) as folder:
-        make_base_model(BaseModelSettings(**snakemake.params.settings), folder)
+        make_base_model(BaseModelSettings(**snakemake.params.settings), folder, snakemake.params.code)

@@ -11,5 +11,5 @@ with job(snakemake.log[0], snakemake.threads, f"data · {snakemake.wildcards.dat
     settings = DatasetSettings(**snakemake.params.settings)
     raw = read_source(settings.source)
     data = split(raw.splits, settings)
-    write_dataset(Path(snakemake.output.dataset).parent, data, settings, raw.origin)
+    write_dataset(Path(snakemake.output.dataset).parent, data, settings, raw.origin, snakemake.params.code)
     says(", ".join(f"{name} {len(rows)}" for name, rows in data.splits.items()))

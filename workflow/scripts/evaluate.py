@@ -9,6 +9,7 @@ with job(snakemake.log[0], snakemake.threads, run_title("test", snakemake.wildca
         data=Path(snakemake.input.dataset).parent,
         checkpoint=Path(snakemake.input.checkpoint).parent,
         out=Path(snakemake.output[0]).parent,
+        code=snakemake.params.code,
         **snakemake.params.settings,
     )
     says(f"accuracy {metrics['accuracy']:.4f}, F1 {metrics['f1']:.4f}")

@@ -7,6 +7,6 @@ with job(snakemake.log[0], snakemake.threads, "results") as says:
     from threephase.results import collect
 
     runs = [Run(*run) for run in snakemake.params.runs]
-    table = collect(runs, Path("results/checkpoints"), Path("results/evaluations"))
+    table = collect(runs, snakemake.params.asked, Path("results"))
     table.to_csv(snakemake.output[0], index=False)
     says(f"{len(table)} runs")

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from threephase.checkpoint import file_hashes, read_json, sha256, write_json, writing
+from threephase.checkpoint import DATASET, file_hashes, read_json, sha256, write_json, writing
 from threephase.data.splits import SplitData
 from threephase.errors import DataError
-from threephase.settings.dataset import DatasetSettings
-
-DATASET = "dataset.json"
+from threephase.settings.dataset import SHOWN_ONLY, DatasetSettings
 
 
-def write_dataset(folder: Path, data: SplitData, settings: DatasetSettings, origin: dict[str, Any]) -> None:
-    """Write the splits and `dataset.json`: label names, counts, source, what cleaning did, file hashes."""
+def write_dataset(
+    folder: Path, data: SplitData, settings: DatasetSettings, origin: dict[str, Any], code: str = ""
+) -> None:
+    """Write the splits and `dataset.json`: label names, counts, source, what cleaning did, file hashes, code digest."""
     with writing(folder, closing=DATASET) as partial:
         for name, rows in data.splits.items():
             rows.to_parquet(partial / f"{name}.parquet", index=False)
@@ -26,7 +26,8 @@ def write_dataset(folder: Path, data: SplitData, settings: DatasetSettings, orig
                 "label_names": data.label_names,
                 **data.report,
                 "source": origin,
-                "settings": settings.model_dump(),
+                "settings": settings.model_dump(exclude=SHOWN_ONLY),
+                "code": code,
                 "files": file_hashes(partial),
             },
         )

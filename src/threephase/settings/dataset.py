@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from threephase.settings.common import Count, Settings
 
+# What the splits do not depend on: tables show it, or scores are averaged by it.
+SHOWN_ONLY = {"title", "averaging", "positive"}
+
 
 class Source(Settings):
     """Files with texts and labels: tables (.csv), or folders named after a class with one text file a row."""

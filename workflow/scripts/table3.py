@@ -1,0 +1,6 @@
+from threephase.job import job
+
+with job(snakemake.log[0], snakemake.threads, "table3"):
+    from threephase.tables import table3, write_table
+
+    write_table(table3, snakemake.params, snakemake.output)
