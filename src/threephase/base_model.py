@@ -16,7 +16,7 @@ from threephase.settings.base_model import BaseModelSettings
 
 
 def make_base_model(settings: BaseModelSettings, folder: Path, code: str = "") -> None:
-    """Write the base model into `folder` as an encoder; `origin.json` says where it came from, by which settings and code.
+    """Write the base model into `folder` as an encoder; `origin.json` says from where, by which settings and code.
 
     A sentence-transformers model keeps its own modules but Normalize; a plain transformers model gets CLS
     pooling. A head for masked words that the model brings stays in the folder, for phase 1's decoder.

@@ -1,0 +1,272 @@
+"""An edit reruns exactly what it must: Snakemake's plan after each kind of edit, on a copy of the project."""
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from test_grid import PROJECT, QUICK, write_config
+
+VARIANTS = {"3-Phase": ["dae", "cl", "ft"], "Joint": ["joint", "ft"], "FT": ["ft"]}
+GRID = [{"seeds": [1]}]
+Planned = set[tuple[str, str]]
+TABLES: Planned = {(rule, "") for rule in ("results", "table3", "table4", "table6", "table7")}
+
+
+class Checkout:
+    """A copy of the project with its own package, config and results."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def fresh(cls, folder: Path) -> "Checkout":
+        for name in ("src", "rules", "workflow", "profiles", "config"):
+            shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        for name in ("Snakefile", "environment.yml"):
+            shutil.copy(PROJECT / name, folder)
+        return cls(folder)
+
+    def snakemake(self, *arguments: str, check: bool = True) -> str:
+        """What a run in this checkout says."""
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment = os.environ | {"PATH": path, "PYTHONPATH": str(self.folder / "src")}
+        done = subprocess.run(
+            ["snakemake", "--cores", "2", "--configfile", "config.yaml", *arguments],
+            cwd=self.folder, env=environment, capture_output=True, text=True, timeout=500,
+        )  # fmt: skip
+        said = done.stdout + done.stderr
+        assert not check or done.returncode == 0, said
+        return said
+
+    def planned(self, *arguments: str) -> Planned:
+        """Rule and recipe of every job that would run; `seed2` stands behind the recipe of another seed."""
+        said = self.snakemake("--dry-run", *arguments)
+        jobs = {(name, "") for name in re.findall(r"^(?:local)?rule (.+):$", said, re.MULTILINE)}
+        for message in re.findall(r"^Job \d+: (.*)$", said, re.MULTILINE):
+            kind, *parts = message.split(" · ")
+            rule = {"test": "evaluate", "data": "dataset", "base model": "base_model"}.get(kind, kind.replace(" ", ""))
+            seed = "" if len(parts) < 4 or parts[3] == "seed 1" else " " + parts[3].replace(" ", "")
+            jobs.add((rule, parts[2] + seed if len(parts) == 4 else ""))
+        return {job for job in jobs if job[0] != "all"}
+
+    def edit(self, file: str, change: Callable[[str], str]) -> None:
+        path = self.folder / file
+        before = path.read_text()
+        after = change(before)
+        assert after != before
+        path.write_text(after)
+
+
+def after_ft(recipe: str) -> Planned:
+    return {("ft", recipe), ("evaluate", recipe)}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, source_csv: Path, tiny_bert: Path) -> Checkout:
+    checkout = Checkout.fresh(tmp_path_factory.mktemp("project"))
+    write_config(checkout.folder, source_csv, tiny_bert, variants=VARIANTS, grid=GRID)
+    checkout.snakemake()
+    return checkout
+
+
+@pytest.fixture
+def checkout(finished: Checkout, tmp_path: Path) -> Checkout:
+    """A copy with results and metadata: also what a fresh clone with restored results is."""
+    shutil.copytree(finished.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("__pycache__", "locks"))
+    return Checkout(tmp_path / "copy")
+
+
+def configure(checkout: Checkout, source: Path, model: Path, **changes: object) -> None:
+    write_config(checkout.folder, source, model, **{"variants": VARIANTS, "grid": GRID} | changes)
+
+
+def test_results_restored_into_a_fresh_clone_with_metadata_rerun_nothing(checkout: Checkout) -> None:
+    assert checkout.planned() == set()
+
+
+def test_touching_everything_reruns_nothing(checkout: Checkout) -> None:
+    files = [path for path in checkout.folder.rglob("*") if path.is_file() and ".snakemake" not in path.parts]
+    random.Random(1).shuffle(files)
+    for path in files:
+        path.touch()
+    assert checkout.planned() == set()
+
+
+def test_comments_threads_and_resources_rerun_nothing(checkout: Checkout) -> None:
+    checkout.edit("config.yaml", lambda text: "# seen by nobody\n" + text)
+    assert checkout.planned("--set-threads", "cl=2", "--set-resources", "cl:mem_mb=500") == set()
+
+
+def test_a_cl_setting_reruns_cl_and_what_follows(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:
+    changed = QUICK | {"cl": QUICK["cl"] | {"lr": 2e-3}}
+    configure(checkout, source_csv, tiny_bert, hyperparameters={"default": changed})
+    assert checkout.planned() == {("cl", "dae.cl"), *after_ft("dae.cl.ft"), *TABLES}  # Joint has phase 1's rate
+
+
+def test_an_ft_setting_reruns_phase_3_alone(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:
+    configure(checkout, source_csv, tiny_bert, hyperparameters={"default": QUICK | {"ft": {"max_epochs": 3}}})
+    wanted = {job for recipe in ("dae.cl.ft", "joint.ft", "ft") for job in after_ft(recipe)}
+    assert checkout.planned() == wanted | TABLES
+
+
+def test_a_new_seed_trains_that_seed(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:
+    configure(checkout, source_csv, tiny_bert, grid=[*GRID, {"variants": ["FT"], "seeds": [2]}])
+    assert checkout.planned() == {("ft", "ft seed2"), ("evaluate", "ft seed2"), *TABLES}
+
+
+def test_a_new_dataset_trains_on_that_dataset(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:
+    given = {"source": {"train": str(source_csv)}, "test_size": 0.2, "validation_size": 0.25}
+    both = {"topics": given, "more": given | {"split_seed": 1}}
+    configure(checkout, source_csv, tiny_bert, datasets=both, grid=[*GRID[:0], {"seeds": [1], "variants": ["FT"]}])
+    said = checkout.snakemake("--dry-run")
+    assert checkout.planned() == {("dataset", ""), *after_ft("ft"), *TABLES}
+    assert "dataset=topics" not in said
+
+
+def test_a_new_variant_shares_its_prefix(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:
+    configure(checkout, source_csv, tiny_bert, variants=VARIANTS | {"DAE+FT": ["dae", "ft"]})
+    assert checkout.planned() == {*after_ft("dae.ft"), ("results", ""), ("table4", "")}
+
+
+def test_an_edited_module_reruns_the_phases_that_reach_it(checkout: Checkout) -> None:
+    checkout.edit("src/threephase/phases/contrastive.py", lambda text: text.replace("draw * rounds", "rounds * draw"))
+    edited = checkout.planned()
+    assert {rule for rule, _ in edited} == {"cl", "joint", "ft", "evaluate"} | {rule for rule, _ in TABLES}
+    assert ("ft", "ft") not in edited
+    assert not any(recipe == "dae" for _, recipe in edited)
+
+
+def test_an_edited_docstring_of_the_tables_reruns_nothing(checkout: Checkout) -> None:
+    checkout.edit("src/threephase/tables.py", lambda text: text.replace('"""The paper\'s', '"""All of the paper\'s', 1))
+    assert checkout.planned() == set()
+
+
+def test_edited_tables_are_made_again_and_nothing_else(checkout: Checkout) -> None:
+    checkout.edit("src/threephase/tables.py", lambda text: text.replace('MISSING = "=", "–"', 'MISSING = "=", "?"'))
+    assert checkout.planned() == TABLES - {("results", "")}
+
+
+def test_forcing_a_phase_reruns_it_and_what_follows(checkout: Checkout) -> None:
+    assert checkout.planned("--forcerun", "cl") == {("cl", "dae.cl"), *after_ft("dae.cl.ft"), *TABLES}
+
+
+def test_targets_for_a_table_a_dataset_and_a_variant(finished: Checkout, tmp_path: Path) -> None:
+    copy = Checkout.fresh(tmp_path / "empty")
+    shutil.copy(finished.folder / "config.yaml", copy.folder)
+    rules = {rule for rule, _ in copy.planned("--", "FT")}
+    assert rules == {"FT", "dataset", "base_model", "ft", "evaluate"}
+    assert {"dae", "cl", "joint", "topics"} < {rule for rule, _ in copy.planned("--", "topics")}
+    assert {rule for rule, _ in copy.planned("--", "table4")} >= {"table4", "joint"}
+    assert ("table3", "") not in copy.planned("--", "table4")
+
+
+def stale(checkout: Checkout) -> str:
+    """What the joining step says where Snakemake has no metadata to see the change by."""
+    shutil.rmtree(checkout.folder / ".snakemake")
+    shutil.rmtree(checkout.folder / "results/tables")
+    said = checkout.snakemake("--allowed-rules", "results", "--", "results", check=False)
+    assert not (checkout.folder / "results/tables/results.csv").exists()
+    return said
+
+
+def test_a_run_trained_with_other_settings_is_in_no_table(
+    checkout: Checkout, source_csv: Path, tiny_bert: Path
+) -> None:
+    changed = QUICK | {"cl": QUICK["cl"] | {"lr": 2e-3}}
+    configure(checkout, source_csv, tiny_bert, hyperparameters={"default": changed})
+    said = stale(checkout)
+    assert "results/checkpoints/topics/tiny/seed1/dae.cl/settings.json: settings.lr was 0.001, asked is 0.002" in said
+
+
+def test_a_run_trained_by_other_code_is_in_no_table(checkout: Checkout) -> None:
+    checkout.edit("src/threephase/noise.py", lambda text: text + "\nEDITED = True\n")
+    assert re.search(r"seed1/dae/provenance\.json: code was \"\w{16}\", asked is \"\w{16}\"", stale(checkout))
+
+
+def test_a_run_of_another_parent_or_with_an_altered_file_is_in_no_table(checkout: Checkout) -> None:
+    seed1 = checkout.folder / "results/checkpoints/topics/tiny/seed1"
+    history = seed1 / "joint.ft" / "history.csv"
+    history.write_text(history.read_text() + " ")
+    complete = seed1 / "dae" / "complete.json"
+    files = json.loads(complete.read_text())
+    files["files"]["README.md"] = "0"
+    complete.write_text(json.dumps(files))
+    said = stale(checkout)
+    assert "joint.ft/history.csv: altered since it was written" in said
+    assert "dae/README.md: missing, though the folder was complete" in said
+    assert "dae.cl/provenance.json: inputs.parent was" in said
+
+
+def test_tables_of_what_exists_have_dashes_and_train_nothing(
+    checkout: Checkout, source_csv: Path, tiny_bert: Path
+) -> None:
+    configure(checkout, source_csv, tiny_bert, tables={"partial": True})
+    shutil.rmtree(checkout.folder / "results/evaluations/topics/tiny/seed1/joint.ft")
+    rules = sorted(rule for rule, _ in TABLES)
+    checkout.snakemake("--allowed-rules", *rules, "--forcerun", *rules)
+    text = (checkout.folder / "results/tables/table3_accuracy.md").read_text()
+    assert re.search(r"\| topics +\| tiny +\| \**\d.* \| – +\|", text)
+    assert "Partial: 1 of 3 runs are missing." in text
+
+
+Job = tuple[str, list[str], list[str]]
+
+
+def graph(checkout: Checkout, config: list[str]) -> list[Job]:
+    """Rule, inputs and outputs of every job of a config's graph."""
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("graph.py")), *(f"config/{name}" for name in config)],
+        cwd=checkout.folder, env=os.environ | {"PYTHONPATH": str(checkout.folder / "src")},
+        capture_output=True, text=True, check=True, timeout=100,
+    )  # fmt: skip
+    return [(rule, inputs, outputs) for rule, inputs, outputs in json.loads(done.stdout)]
+
+
+# Rules that may stand on the test split, and what is made of it.
+MAY_SEE_TEST = {"dataset", "evaluate", "results", "table3", "table4", "table6", "table7"}
+
+
+def trespassers(jobs: list[Job]) -> set[str]:
+    """Rules that have test rows, or scores made of them, among their inputs without being allowed to."""
+    of_test = {file for rule, _, outputs in jobs if rule in MAY_SEE_TEST - {"dataset"} for file in outputs}
+    of_test |= {file for _, _, outputs in jobs for file in outputs if file.endswith("test.parquet")}
+    assert of_test
+    return {rule for rule, inputs, _ in jobs if rule not in MAY_SEE_TEST | {"all"} and of_test & set(inputs)}
+
+
+SHIPPED = [["config.yaml"], ["config.yaml", "demo-full.yaml"]]
+
+
+def test_every_shipped_config_is_walked() -> None:
+    walked = {name for names in SHIPPED for name in names}
+    grids = {path.name for path in (PROJECT / "config").glob("*.yaml")}
+    assert walked == grids
+
+
+@pytest.mark.parametrize("config", SHIPPED)
+def test_nothing_that_trains_has_test_rows_among_its_inputs(config: list[str], tmp_path: Path) -> None:
+    jobs = graph(Checkout.fresh(tmp_path / "fresh"), config)
+    assert {rule for rule, _, _ in jobs} == {*MAY_SEE_TEST, "all", "base_model", "dae", "cl", "joint", "ft"}
+    assert trespassers(jobs) == set()
+
+
+def test_the_walk_finds_a_phase_that_reads_the_test_split(tmp_path: Path) -> None:
+    checkout = Checkout.fresh(tmp_path / "faulty")
+    checkout.edit("rules/phases.smk", lambda text: text.replace('"train", "validation")', '"train", "test")', 1))
+    assert trespassers(graph(checkout, ["config.yaml"])) == {"cl"}
+
+
+def test_a_training_script_that_opens_the_test_split_fails(checkout: Checkout) -> None:
+    checkout.edit(
+        "workflow/scripts/ft.py",
+        lambda text: text + '    __import__("pandas").read_parquet("results/data/topics/test.parquet")\n',
+    )
+    said = checkout.snakemake("--until", "ft", "--", "FT", check=False)
+    assert "a job that trains or selects tried to open the test split; only `evaluate` may" in said
