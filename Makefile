@@ -34,6 +34,12 @@ tables: setup  ## the tables again, from the runs that exist; trains nothing
 	@$(BIN)/snakemake --quiet rules host --cores 1 --config 'tables={partial: true}' \
 	  --allowed-rules results table3 table4 table6 table7 --forcerun results table3 table4 table6 table7
 
+dag: setup  ## draw the rules, and the phases that variants share, as SVG into results/dag
+	@$(BIN)/snakemake --quiet all --forceall --rulegraph | $(BIN)/threephase dag results/dag
+
+docs: setup  ## config/schema.json and docs/config.md from the settings' definitions
+	@$(BIN)/threephase config docs
+
 test: setup lint  ## linters, type checker and every test
 	@$(BIN)/python -m pytest
 

@@ -6,13 +6,15 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-from threephase.config import load
+from threephase.config import load, refuse_doubled_keys
 from threephase.errors import ConfigError
 from threephase.grid import parent, prefixes, recipe, recipe_pattern
 from threephase.provenance import code_digest
 from threephase.settings.dataset import SHOWN_ONLY
 
 try:
+    for path in workflow.configfiles:
+        refuse_doubled_keys(Path(path))
     settings = load(config)
 except ConfigError as error:
     sys.exit(str(error))

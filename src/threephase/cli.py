@@ -14,12 +14,69 @@ def main(arguments: list[str] | None = None) -> int:
     summary = commands.add_parser("summary", help="check the results for broken phases, then show the tables")
     summary.add_argument("results", type=Path, nargs="?", default=Path("results"), help="the results folder")
     summary.set_defaults(run=_summary)
+    config = commands.add_parser("config", help="look at a config").add_subparsers(required=True)
+    show = config.add_parser("show", help="settings of a variant's phases, and where each value comes from")
+    for name in ("dataset", "model", "variant"):
+        show.add_argument(name, help=f"{name} of the config")
+    show.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/config.yaml")], help="config files")
+    show.set_defaults(run=_config_show)
+    docs = config.add_parser("docs", help="write the config's schema and reference page anew")
+    docs.set_defaults(run=_config_docs)
+    dag = commands.add_parser("dag", help="draw the rules (read from `snakemake --rulegraph`) and the shared phases")
+    dag.add_argument("folder", type=Path, help="where rules.svg and phases.svg go")
+    dag.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/config.yaml")], help="config files")
+    dag.set_defaults(run=_dag)
     chosen = parser.parse_args(arguments)
     try:
         return chosen.run(chosen)
     except UserError as error:
         print(f"threephase: {error}", file=sys.stderr)
         return 2
+
+
+def _config_show(arguments: argparse.Namespace) -> int:
+    from tabulate import tabulate
+
+    from threephase.config import known, read
+    from threephase.grid import prefixes, recipe
+
+    config = read(arguments.configfile)
+    for name, there, what in (
+        (arguments.dataset, config.datasets, "dataset"),
+        (arguments.model, config.models, "model"),
+        (arguments.variant, config.variants, "variant"),
+    ):
+        try:
+            known(name, there, what)
+        except ValueError as error:
+            raise UserError(str(error)) from None
+    for part in prefixes(config.variants[arguments.variant]):
+        resolved = config.phase_settings(arguments.dataset, arguments.model, recipe(part)).model_dump()
+        origins = config.origins(arguments.dataset, arguments.model, part[-1])
+        print(f"{recipe(part)}: phase {part[-1].phase}")
+        print(tabulate([[name, value, origins[name][1]] for name, value in resolved.items()], tablefmt="plain"))
+        print()
+    return 0
+
+
+def _dag(arguments: argparse.Namespace) -> int:
+    from threephase.config import read
+    from threephase.drawing import phase_sharing, rule_graph
+
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    pictures = {"rules.svg": rule_graph(sys.stdin.read()), "phases.svg": phase_sharing(read(arguments.configfile))}
+    for name, picture in pictures.items():
+        (arguments.folder / name).write_text(picture, encoding="utf-8")
+        print(arguments.folder / name)
+    return 0
+
+
+def _config_docs(arguments: argparse.Namespace) -> int:
+    from threephase.reference import page, schema
+
+    Path("config/schema.json").write_text(schema(), encoding="utf-8")
+    Path("docs/config.md").write_text(page(), encoding="utf-8")
+    return 0
 
 
 def _summary(arguments: argparse.Namespace) -> int:

@@ -1,11 +1,13 @@
 """The workflow's config: one typed definition, checked before any job starts, and the settings it resolves to."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
 from threephase.errors import ConfigError
 from threephase.grid import Run, Step, prefixes, recipe
@@ -39,7 +41,7 @@ def _step(given: Any) -> Step:
         settings = dict(settings or {})
     else:
         raise ValueError(f"a phase is written `dae` or `cl: {{tag: none, imbalance: none}}`, not {given!r}")
-    _known(phase, PHASES, "phase")
+    known(phase, PHASES, "phase")
     tag = settings.pop("tag", None)
     if settings and tag is None:
         raise ValueError(f"'{phase}' changes settings, so it needs a `tag` of its own for the checkpoint's path")
@@ -61,15 +63,33 @@ def _check_overrides(phase: str, overrides: Mapping[str, Any]) -> None:
     PHASES[phase](**overrides)
 
 
-def _known(name: str, known: Mapping[str, Any], what: str) -> None:
-    if name not in known:
-        near = get_close_matches(str(name), list(known), n=1)
-        advice = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(known) or 'none'}"
+def known(name: str, there: Mapping[str, Any], what: str) -> None:
+    """Raise ValueError if there is no such name, with the nearest one that there is."""
+    if name not in there:
+        near = get_close_matches(str(name), list(there), n=1)
+        advice = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(there) or 'none'}"
         raise ValueError(f"unknown {what} '{name}'; {advice}")
 
 
 Name = Annotated[str, AfterValidator(_path_part)]
-Steps = Annotated[tuple[Annotated[Step, BeforeValidator(_step)], ...], AfterValidator(_steps)]
+_STEP_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"enum": list(PHASES)},
+            {
+                "type": "object",
+                "maxProperties": 1,
+                "minProperties": 1,
+                "additionalProperties": False,
+                "properties": {
+                    phase: {"type": "object", "required": ["tag"], "properties": {"tag": {"type": "string"}}}
+                    for phase in PHASES
+                },
+            },
+        ]
+    }
+)
+Steps = Annotated[tuple[Annotated[Step, BeforeValidator(_step), _STEP_SCHEMA], ...], AfterValidator(_steps)]
 
 
 class Layer(Settings):
@@ -122,28 +142,28 @@ class TableSettings(Settings):
 class Config(Settings):
     """A whole experiment: datasets × base models × variants × seeds, and the settings of their phases."""
 
-    datasets: dict[Name, DatasetSettings] = Field(min_length=1)
-    models: dict[Name, BaseModelSettings] = Field(min_length=1)
+    datasets: dict[Name, DatasetSettings] = Field(min_length=1, description="The datasets by their names in paths.")
+    models: dict[Name, BaseModelSettings] = Field(min_length=1, description="The base models by their names in paths.")
     variants: dict[str, Steps] = Field(min_length=1, description="The phases of each variant, in order.")
-    grid: list[GridBlock] = Field(min_length=1)
-    hyperparameters: Hyperparameters = Hyperparameters()
-    tables: TableSettings = TableSettings()
+    grid: list[GridBlock] = Field(min_length=1, description="Which of them run, with which seeds.")
+    hyperparameters: Hyperparameters = Field(Hyperparameters(), description="Settings of the phases, in layers.")
+    tables: TableSettings = Field(TableSettings(), description="What the tables show.")
 
     @model_validator(mode="after")
-    def _names_are_known(self) -> Self:
+    def _names_areknown(self) -> Self:
         for block in self.grid:
-            for kind, named, known in (
+            for kind, named, there in (
                 ("dataset", block.datasets, self.datasets),
                 ("model", block.models, self.models),
                 ("variant", block.variants, self.variants),
             ):
                 for name in named or ():
-                    _known(name, known, kind)
+                    known(name, there, kind)
         hyper = self.hyperparameters
         for name in [*hyper.datasets, *hyper.dataset_models]:
-            _known(name, self.datasets, "dataset")
+            known(name, self.datasets, "dataset")
         for name in [*hyper.models, *(model for models in hyper.dataset_models.values() for model in models)]:
-            _known(name, self.models, "model")
+            known(name, self.models, "model")
         return self
 
     @model_validator(mode="after")
@@ -157,6 +177,22 @@ class Config(Settings):
                         f"variants '{other}' and '{variant}' give '{recipe(part)}' different settings; "
                         "use another tag in one of them"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _no_name_stands_twice(self) -> Self:
+        for names in (self.datasets, self.models):
+            folded: dict[str, str] = {}
+            for name in names:
+                if folded.setdefault(name.casefold(), name) != name:
+                    raise ValueError(
+                        f"'{folded[name.casefold()]}' and '{name}' differ by case only, and some disks see one folder"
+                    )
+        for place, block in enumerate(self.grid):
+            for key, listed in block:
+                doubled = {value for value in listed or () if listed.count(value) > 1}
+                if doubled:
+                    raise ValueError(f"grid.{place}.{key}: {sorted(doubled)[0]!r} stands there twice; drop one")
         return self
 
     @model_validator(mode="after")
@@ -247,7 +283,55 @@ def load(given: Mapping[str, Any]) -> Config:
         raise ConfigError("\n".join(dict.fromkeys(faults))) from None
 
 
+def read(paths: Iterable[Path]) -> Config:
+    """The config of some files, each laid over those before it as Snakemake does.
+
+    Raises ConfigError for a missing file and for what `load` and `refuse_doubled_keys` refuse.
+    """
+    given: dict[str, Any] = {}
+    for path in paths:
+        refuse_doubled_keys(path)
+        given = _laid_over(given, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    return load(given)
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    both = dict(below)
+    for key, value in above.items():
+        inner = isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
+        both[key] = _laid_over(below[key], dict(value)) if inner else value
+    return both
+
+
+def refuse_doubled_keys(path: Path) -> None:
+    """Raise ConfigError where a YAML file has a key twice in one block: a reader of YAML keeps the last, silently."""
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError(f"config: {path}: {error.strerror or error}; name a file that exists") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config: {path}: not valid YAML: {' '.join(str(error).split())}") from None
+    faults = [f"config: {path}:{line}: '{name}' stands there twice; drop one" for name, line in _doubled(root)]
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def _doubled(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key.value, key.start_mark.line + 1
+            seen.add(key.value)
+            yield from _doubled(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _doubled(value)
+
+
 def _one_line(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"] if not str(part).startswith(("function-", "constrained-")))
     message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] not in {"value_error", "missing"} and not isinstance(fault["input"], dict | list):
+        message += f", not {fault['input']!r}"
     return f"config: {place}: {message}" if place else f"config: {message}"

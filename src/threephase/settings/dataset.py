@@ -29,7 +29,7 @@ class DatasetSettings(Settings):
     """One dataset of the grid (section 4.1, Table 1)."""
 
     title: str | None = Field(None, description="Name in the tables; the key where absent.")
-    source: Source
+    source: Source = Field(description="Where its rows come from, below.")
     drop_repeats: bool = Field(False, description="Keep only the first of rows with the same text, before splitting.")
     test_size: Count | Annotated[float, Field(gt=0.0, lt=1.0)] | None = Field(
         None, description="Rows (or share of rows) held out for testing where the source has no test rows."

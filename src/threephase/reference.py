@@ -1,0 +1,93 @@
+"""The config's reference, made from its one definition: a JSON schema for editors and a page for readers."""
+
+import json
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from tabulate import tabulate
+
+from threephase.config import Config, GridBlock, Hyperparameters, TableSettings
+from threephase.settings.base_model import BaseModelSettings
+from threephase.settings.dataset import DatasetSettings, Source
+from threephase.settings.phases import PHASES
+
+_INTRODUCTION = """# The config
+
+Made by `make docs` from the settings' own definitions; do not edit. `config/schema.json` is the same for editors that
+complete and check YAML: it is named in the first line of `config/config.yaml`. `threephase config show DATASET MODEL
+VARIANT` prints what a config resolves to, and which layer each value comes from.
+
+A setting of a phase resolves from the general to the particular, the later one wins: default of the phase (below) ←
+`hyperparameters.default` ← `models` ← `datasets` ← `dataset_models` ← the variant. In each layer `all` comes first,
+then the phase's own block; Joint takes what `dae` and, for pairs, `cl` are given before its own block `joint`.
+"""
+
+
+def schema() -> str:
+    """JSON schema of the config."""
+    return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def page() -> str:
+    """The config's reference in Markdown: type, default, meaning and source of every key."""
+    blocks: list[tuple[str, str, type[BaseModel]]] = [
+        ("The whole", "", Config),
+        ("A dataset", "datasets.<name>", DatasetSettings),
+        ("Where its rows come from", "datasets.<name>.source", Source),
+        ("A base model", "models.<name>", BaseModelSettings),
+        ("A block of the grid", "grid", GridBlock),
+        ("The tables", "tables", TableSettings),
+        ("Hyper-parameters", "hyperparameters", Hyperparameters),
+        *((_first_line(kind), f"hyperparameters.<layer>.{name}", kind) for name, kind in PHASES.items()),
+    ]
+    return _INTRODUCTION + "".join(_block(*block) for block in blocks)
+
+
+def _block(title: str, place: str, kind: type[BaseModel]) -> str:
+    rows = [list(_row(name, field)) for name, field in kind.model_fields.items()]
+    table = tabulate(rows, headers=["key", "type", "default", "meaning", "source"], tablefmt="github")
+    where = f"`{place}`: {_first_line(kind)}" if place and title != _first_line(kind) else f"`{place}`" if place else ""
+    return f"\n## {title}\n\n{where}\n\n{table}\n" if where else f"\n## {title}\n\n{_first_line(kind)}\n\n{table}\n"
+
+
+def _row(name: str, field: FieldInfo) -> Iterator[str]:
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    yield f"`{name}`"
+    yield _type(field.annotation)
+    yield "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
+    yield (field.description or "").replace("|", "\\|")
+    yield str(extra.get("source", ""))
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, BaseModel) or value == {}:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "–" if value is None else f"{value}".lower() if isinstance(value, bool) else f"{value}"
+
+
+def _type(kind: Any) -> str:
+    """A type in the words of somebody who writes YAML."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _type(inner[0])
+    if origin in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(_type(part) for part in inner if part is not type(None)))
+    if origin is Literal:
+        return " or ".join(f"'{value}'" for value in inner)
+    if origin is list:
+        return f"list of {_type(inner[0])}"
+    if origin is tuple:
+        return "list of phases"
+    if origin is dict:
+        return f"map of names to {_type(inner[1])}"
+    names = {int: "whole number", float: "number", str: "text", bool: "true or false"}
+    return names.get(kind, "block")
+
+
+def _first_line(kind: type[BaseModel]) -> str:
+    return (kind.__doc__ or "").strip().splitlines()[0].removesuffix(".")
