@@ -1,4 +1,22 @@
+rule download_dataset:
+    output:
+        f"{DOWNLOADED_DATA}/origin.json",
+    log:
+        "results/logs/downloads/data/{dataset}.log",
+    conda:
+        "../environment.yml"
+    params:
+        settings=download_settings,
+        code=code("download_dataset.py"),
+    message:
+        "download · {wildcards.dataset}"
+    script:
+        "../workflow/scripts/download_dataset.py"
+
+
 rule dataset:
+    input:
+        unpack(raw_data),
     output:
         expand(
             "results/data/{{dataset}}/{split}.parquet",
@@ -11,6 +29,7 @@ rule dataset:
         "../environment.yml"
     params:
         settings=dataset_settings,
+        raw=raw_fingerprint,
         code=code("dataset.py"),
     message:
         "data · {wildcards.dataset}: read, clean and split"

@@ -1,4 +1,22 @@
+rule download_model:
+    output:
+        f"{DOWNLOADED_MODEL}/origin.json",
+    log:
+        "results/logs/downloads/models/{model}.log",
+    conda:
+        "../environment.yml"
+    params:
+        settings=model_settings,
+        code=code("download_model.py"),
+    message:
+        "download · {wildcards.model}"
+    script:
+        "../workflow/scripts/download_model.py"
+
+
 rule base_model:
+    input:
+        unpack(raw_model),
     output:
         f"{BASE_MODEL}/complete.json",
     log:

@@ -8,20 +8,24 @@ from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 from transformers import AutoConfig, AutoModelForMaskedLM
 
-from threephase.checkpoint import ORIGIN, write_json
+from threephase.checkpoint import ORIGIN, read_json, write_json
 from threephase.data.sources import package_folder, package_version
 from threephase.encoder import load_encoder, save_encoder, without_normalize
 from threephase.errors import ModelError
 from threephase.settings.base_model import BaseModelSettings
 
 
-def make_base_model(settings: BaseModelSettings, folder: Path, code: str = "") -> None:
+def make_base_model(
+    settings: BaseModelSettings, folder: Path, code: str = "", downloaded: Path | None = None
+) -> None:
     """Write the base model into `folder` as an encoder; `origin.json` says from where, by which settings and code.
+
+    `downloaded` is the folder that a hub's model was downloaded into.
 
     A sentence-transformers model keeps its own modules but Normalize; a plain transformers model gets CLS
     pooling. A head for masked words that the model brings stays in the folder, for phase 1's decoder.
     """
-    source, origin = _locate(settings)
+    source, origin = _locate(settings, downloaded)
     plain = not (source / "modules.json").exists()
     save_encoder(_plain_encoder(source) if plain else without_normalize(load_encoder(source)), folder)
     architectures = AutoConfig.from_pretrained(source).architectures or []
@@ -31,7 +35,10 @@ def make_base_model(settings: BaseModelSettings, folder: Path, code: str = "") -
     write_json(folder / ORIGIN, {**origin, "settings": settings.model_dump(exclude={"title"}), "code": code})
 
 
-def _locate(settings: BaseModelSettings) -> tuple[Path, dict[str, Any]]:
+def _locate(settings: BaseModelSettings, downloaded: Path | None) -> tuple[Path, dict[str, Any]]:
+    if downloaded is not None:
+        return downloaded, read_json(downloaded / ORIGIN)
+    assert settings.path is not None  # the settings refuse a model without hub and path
     origin: dict[str, Any] = {"path": settings.path}
     root = Path()
     if settings.package:

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
+from threephase.data.places import local_copy
 from threephase.errors import ConfigError
 from threephase.grid import Run, Step, prefixes, recipe
 from threephase.settings.base_model import BaseModelSettings
 from threephase.settings.common import PhaseSettings, Settings
 from threephase.settings.contrastive import ContrastiveSettings
 from threephase.settings.dae import DaeSettings
-from threephase.settings.dataset import DatasetSettings
+from threephase.settings.dataset import DatasetSettings, Limits
 from threephase.settings.finetune import FinetuneSettings
 from threephase.settings.joint import JointSettings
 from threephase.settings.phases import PHASES
@@ -114,6 +115,10 @@ class Hyperparameters(Settings):
     defaults of the phase ← `default` ← `models` ← `datasets` ← `dataset_models` ← the variant.
     """
 
+    use: Literal["default", "paper"] = Field(
+        "default",
+        description="'paper' lays Table 5 (config/hyperparameters.yaml) under the layers below, each under its own kind.",
+    )
     default: Layer = Field(Layer(), description="For all datasets and base models.")
     models: dict[str, Layer] = Field({}, description="For one base model.")
     datasets: dict[str, Layer] = Field({}, description="For one dataset.")
@@ -147,6 +152,15 @@ class Config(Settings):
     variants: dict[str, Steps] = Field(min_length=1, description="The phases of each variant, in order.")
     grid: list[GridBlock] = Field(min_length=1, description="Which of them run, with which seeds.")
     hyperparameters: Hyperparameters = Field(Hyperparameters(), description="Settings of the phases, in layers.")
+    limits: Limits = Field(Limits(), description="Most rows of each split, for every dataset; see `limits` of a dataset.")
+    data_root: str | None = Field(
+        None,
+        description="Folder of local copies that every dataset is read from instead of its source: "
+        "`<data_root>/<dataset>/{train,validation,test,unlabelled}` in any known format.",
+    )
+    model_root: str | None = Field(
+        None, description="Folder that every base model is read from instead of its source: `<model_root>/<model>/`."
+    )
     tables: TableSettings = Field(TableSettings(), description="What the tables show.")
 
     @model_validator(mode="after")
@@ -198,7 +212,7 @@ class Config(Settings):
     @model_validator(mode="after")
     def _targets_are_distinct(self) -> Self:
         """Datasets and variants are targets of the command line beside the rules."""
-        rules = {"all", "dataset", "base_model", "evaluate", "results", *PHASES}
+        rules = {"all", "audit", "base_model", "dataset", "download_dataset", "download_model", "evaluate", "results", *PHASES}
         for name in [*self.datasets, *self.variants]:
             if name in rules or re.fullmatch(r"table\d+", name):
                 raise ValueError(f"'{name}' is the name of a rule; call the dataset or variant otherwise")
@@ -229,6 +243,23 @@ class Config(Settings):
             for seed in block.seeds
         }
         return list(cells)
+
+    def dataset_settings(self, name: str) -> DatasetSettings:
+        """The settings of a dataset under the config's limits and `data_root`. Raises ConfigError for a missing copy."""
+        given = self.datasets[name]
+        limits = self.limits.model_dump(exclude_unset=True) | given.limits.model_dump(exclude_unset=True)
+        source = given.source if self.data_root is None else local_copy(Path(self.data_root), name, given)
+        return given.model_copy(update={"limits": Limits(**limits), "source": source})
+
+    def model_settings(self, name: str) -> BaseModelSettings:
+        """The settings of a base model under `model_root`. Raises ConfigError for a missing copy."""
+        given = self.models[name]
+        if self.model_root is None:
+            return given
+        folder = Path(self.model_root) / name
+        if not (folder / "config.json").is_file():
+            raise ConfigError(f"config: model_root: {folder}: holds no config.json; put a copy of the model there")
+        return BaseModelSettings(title=given.title, path=str(folder))
 
     def titles(self) -> dict[str, str]:
         """What datasets and base models are called in tables."""

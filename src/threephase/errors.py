@@ -13,6 +13,10 @@ class DataError(UserError):
     """A dataset cannot be used as it stands."""
 
 
+class DownloadError(UserError):
+    """Something could not be fetched, or arrived damaged."""
+
+
 class ModelError(UserError):
     """A base model cannot be used as it stands."""
 

@@ -18,8 +18,10 @@ from threephase.errors import UserError
 
 
 @contextmanager
-def job(log: str, threads: int, title: str) -> Iterator[Callable[[str], None]]:
+def job(log: str, threads: int, title: str, online: bool = False) -> Iterator[Callable[[str], None]]:
     """Run a job's work with all its output in `log`, and say on the terminal how it ended.
+
+    Only `online` jobs, the downloads, may reach a hub.
 
     Enter it before the heavy libraries are imported: threads and manners are set through their environment.
     Yields a function that takes what the closing line should say besides title and time. A UserError is shown
@@ -29,7 +31,7 @@ def job(log: str, threads: int, title: str) -> Iterator[Callable[[str], None]]:
     outcome: list[str] = []
     with Path(log).open("w", encoding="utf-8", buffering=1) as file:
         console.terminal = _redirect_output(file.fileno())
-        _set_manners(threads)
+        _set_manners(threads, online)
         _keep_freed_memory()
         try:
             yield outcome.append
@@ -63,16 +65,17 @@ def _redirect_output(log: int) -> TextIO:
     return terminal
 
 
-def _set_manners(threads: int) -> None:
+def _set_manners(threads: int, online: bool) -> None:
     """One log format, the job's share of the cores, no hub, and no library warning that nobody can act on."""
     os.environ |= {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "TOKENIZERS_PARALLELISM": "false",
-        "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "TRANSFORMERS_VERBOSITY": "error",
     }
+    if not online:
+        os.environ["HF_HUB_OFFLINE"] = "1"
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", force=True)
     for library in ("sentence_transformers", "accelerate"):
         logging.getLogger(library).setLevel(logging.ERROR)

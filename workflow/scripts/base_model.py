@@ -7,5 +7,7 @@ with job(snakemake.log[0], snakemake.threads, f"base model · {snakemake.wildcar
     from threephase.checkpoint import writing
     from threephase.settings.base_model import BaseModelSettings
 
+    settings = BaseModelSettings(**snakemake.params.settings)
+    downloaded = snakemake.input.get("downloaded")
     with writing(Path(snakemake.output[0]).parent) as folder:
-        make_base_model(BaseModelSettings(**snakemake.params.settings), folder, snakemake.params.code)
+        make_base_model(settings, folder, snakemake.params.code, Path(downloaded).parent if downloaded else None)

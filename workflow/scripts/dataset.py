@@ -9,7 +9,9 @@ with job(snakemake.log[0], snakemake.threads, f"data · {snakemake.wildcards.dat
     from threephase.settings.dataset import DatasetSettings
 
     settings = DatasetSettings(**snakemake.params.settings)
-    raw = read_source(settings.source)
+    downloaded = snakemake.input.get("downloaded")
+    raw = read_source(settings.source, Path(downloaded).parent if downloaded else None)
     data = split(raw.splits, settings)
-    write_dataset(Path(snakemake.output.dataset).parent, data, settings, raw.origin, snakemake.params.code)
+    out = Path(snakemake.output.dataset).parent
+    write_dataset(out, data, settings, raw.origin, snakemake.params.code, snakemake.params.raw)
     says(", ".join(f"{name} {len(rows)}" for name, rows in data.splits.items()))

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from threephase.errors import ConfigError
+from threephase.errors import ConfigError, DataError
 from threephase.settings.dataset import SPLITS, DatasetSettings, Source
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -51,7 +51,7 @@ def local_copy(root: Path, name: str, settings: DatasetSettings) -> Source:
 def files_of(path: Path) -> list[Path]:
     """The files that a path of a local source stands for: itself, what a pattern matches, what a folder holds.
 
-    Raises ConfigError where there is none.
+    Raises DataError where there is none.
     """
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
@@ -61,7 +61,7 @@ def files_of(path: Path) -> list[Path]:
         anchor = next((place for place in path.parents if not _is_pattern(place)), Path())
         files = sorted(anchor.glob(str(path.relative_to(anchor)))) if _is_pattern(path) else []
     if not files:
-        raise ConfigError(f"{path}: no such file; check the dataset's `source` in the config")
+        raise DataError(f"{path}: no such file; check the dataset's `source` in the config")
     return files
 
 

@@ -1,6 +1,7 @@
 """Raw rows from where they lie, every fault named with file, line and remedy before anything is made of them."""
 
 import re
+from collections.abc import Callable
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,8 +53,9 @@ def read_source(source: Source, downloaded: Path | None = None) -> RawRows:
         splits[split] = _checked(rows, labels, source.label_map)
         later_files += later
         origin[split] = name
+    labelled = pd.concat([rows for split, rows in splits.items() if split != "unlabelled"], ignore_index=True)
     for column in source.labels:
-        _refuse_numbers(pd.concat([rows for rows in splits.values() if column in rows]), column)
+        _refuse_numbers(labelled, column)
     return RawRows(splits, origin | {"later_encoding_files": later_files})
 
 
@@ -137,12 +139,28 @@ def _checked(rows: pd.DataFrame, labels: list[str], label_map: dict[str, str]) -
 
 
 def _refuse_numbers(rows: pd.DataFrame, column: str) -> None:
-    """Classes have names or whole numbers; measures, and numbers among names, are a mistake."""
-    names = rows[column].drop_duplicates()
-    floats = names[names.map(lambda name: bool(_FLOAT.fullmatch(name)))]
+    """Classes are names or whole numbers: measures, and numbers among names, are a mistake."""
+    names = rows.drop_duplicates(column)
+    floats = names[names[column].map(_matches(_FLOAT))]
     if len(floats):
+        first = floats.iloc[0]
         raise DataError(
-            f"{rows['place'][floats.index[0]].iloc[0] if rows.index.has_duplicates else rows['place'][floats.index[0]]}: "
-            f"label '{floats.iloc[0]}' in '{column}' is a number with a fraction, not a class; write whole numbers "
-            "or names, or map it under `source.label_map`"
+            f"{first['place']}: label '{first[column]}' in '{column}' is a number with a fraction, not a class; write "
+            "whole numbers or names, or map it under `source.label_map`"
         )
+    whole = names[column].map(_matches(_WHOLE))
+    if whole.any() and not whole.all():
+        number, name = names[whole].iloc[0], names[~whole].iloc[0]
+        raise DataError(
+            f"{name['place']}: label '{name[column]}' in '{column}' is a name, but '{number[column]}' "
+            f"({number['place']}) a number; write all in one way, or map them under `source.label_map`"
+        )
+
+
+def _matches(pattern: re.Pattern[str]) -> Callable[[str], bool]:
+    return lambda name: pattern.fullmatch(name) is not None
+
+
+def _and_more(faulty: pd.Series) -> str:
+    others = int(faulty.sum()) - 1
+    return f" (and {others} more such rows)" if others else ""

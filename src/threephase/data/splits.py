@@ -1,4 +1,4 @@
-"""From raw rows to the four splits: clean, drop repeats, hold out test and validation, shrink classes."""
+"""From raw rows to the four splits: clean, drop repeats and leaks, hold out test and validation, limit."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +8,9 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from threephase.data.cleaning import clean
-from threephase.data.sources import SPLITS
 from threephase.errors import DataError
 from threephase.seeding import generator
-from threephase.settings.dataset import DatasetSettings
+from threephase.settings.dataset import SPLITS, DatasetSettings
 
 
 @dataclass(frozen=True)
@@ -27,48 +26,138 @@ def split(raw: dict[str, pd.DataFrame], settings: DatasetSettings) -> SplitData:
     """Clean the rows and split them as the paper does (section 4.1, Table 1).
 
     Each split is a function of `split_seed` alone, never of a run's seed. Test rows come first out of the
-    cleaned rows and are not touched afterwards. Raises DataError where a class is too small to split.
+    cleaned rows; but for a limit they are not touched afterwards. Raises DataError for a row without text, for
+    a single class and for a class too small to be on both sides of a split.
     """
     labels = settings.source.labels
-    splits = {name: _cleaned(rows) for name, rows in raw.items()}
-    report: dict[str, Any] = {"rows_read": {name: len(rows) for name, rows in splits.items()}}
+    report: dict[str, Any] = {"rows_read": _sizes(raw)}
+    splits = {name: _cleaned(rows, settings.drop_empty) for name, rows in raw.items()}
+    report["empty_dropped"] = _fewer(raw, splits)
+    _refuse_one_class(splits["train"], labels[-1])
     if settings.drop_repeats:
-        splits = {name: rows.drop_duplicates("text", ignore_index=True) for name, rows in splits.items()}
-        report["repeats_dropped"] = {name: report["rows_read"][name] - len(rows) for name, rows in splits.items()}
+        kept = {name: rows.drop_duplicates("text", ignore_index=True) for name, rows in splits.items()}
+        report["repeats_dropped"] = _fewer(splits, kept)
+        splits = kept
     if "test" not in splits:
         assert settings.test_size is not None  # the settings refuse a dataset with neither
-        splits["train"], splits["test"] = _hold_out(splits["train"], settings.test_size, labels[-1], settings)
+        splits["train"], splits["test"] = _hold_out(splits["train"], settings.test_size, labels[-1], "test", settings)
+    if settings.drop_leaks:
+        kept = {name: _without_texts_of(splits["test"], rows) if name != "test" else rows for name, rows in splits.items()}
+        report["leaks_dropped"] = _fewer(splits, kept)
+        splits = kept
     if settings.class_sizes:
         splits["train"] = _shrink_classes(splits["train"], settings.class_sizes, labels[-1], settings.split_seed)
         report["class_sizes"] = dict(settings.class_sizes)
-    if "validation" not in splits:
+    report["validation_held_out"] = "validation" not in splits
+    if report["validation_held_out"]:
         splits["train"], splits["validation"] = _hold_out(
-            splits["train"], settings.validation_size, labels[-1], settings
+            splits["train"], settings.validation_size, labels[-1], "validation", settings
         )
     splits.setdefault("unlabelled", pd.DataFrame({"text": pd.Series(dtype="str")}))
+    report["rows_before_limits"] = _sizes(splits)
+    splits = {name: _limited(splits[name], name, labels[-1], settings) for name in SPLITS}
     names = [_label_names(splits, column) for column in labels]
     coded = {name: _coded(splits[name], labels, names) for name in SPLITS}
     report["counts"] = {name: _counts(coded[name], names) for name in SPLITS}
     return SplitData(coded, names, report)
 
 
-def _cleaned(rows: pd.DataFrame) -> pd.DataFrame:
+def normal_form(texts: pd.Series) -> pd.Series:
+    """Texts without regard to case and blanks, by which leaks are found."""
+    return texts.str.casefold().str.split().str.join(" ")
+
+
+def stratified_sample(classes: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Places (size,) of a sample of rows with these `classes` (n,), in their order.
+
+    Every class gets its share of `size` by largest remainders, and at least one row as long as `size` allows.
+    """
+    labels, members = np.unique(classes, return_inverse=True)
+    counts = np.bincount(members)
+    exact = counts * size / len(classes)
+    wanted = np.floor(exact).astype(int)
+    if size >= len(labels):
+        wanted = np.maximum(wanted, 1)
+    # Hand out what is missing to the largest remainders, take what is too much from the most generously served.
+    while wanted.sum() < size:
+        wanted[np.argmax(exact - wanted)] += 1
+    while wanted.sum() > size:
+        wanted[np.argmax(np.where(wanted > 1, wanted - exact, -np.inf))] -= 1
+    chosen = [
+        rng.choice(np.flatnonzero(members == place), size=count, replace=False) for place, count in enumerate(wanted)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def _cleaned(rows: pd.DataFrame, drop_empty: bool) -> pd.DataFrame:
     rows = rows.assign(text=rows["text"].map(clean))
-    rows = rows[rows["text"] != ""].reset_index(drop=True)
-    if rows.empty:
+    empty = rows["text"] == ""
+    if empty.all():
         raise DataError("no row has any text left after cleaning; check the source's text column")
-    return rows
+    if empty.any() and not drop_empty:
+        others = int(empty.sum()) - 1
+        raise DataError(
+            f"{_place(rows, empty)}: no text is left after cleaning{f' (and in {others} more rows)' if others else ''}; "
+            "fill it, or set `drop_empty: true` for this dataset"
+        )
+    return rows[~empty].reset_index(drop=True)
+
+
+def _refuse_one_class(rows: pd.DataFrame, label: str) -> None:
+    classes = rows[label].unique()
+    if len(classes) < 2:
+        raise DataError(f"every training row has the label '{classes[0]}' in '{label}'; a classifier needs two classes")
 
 
 def _hold_out(
-    rows: pd.DataFrame, size: int | float, label: str, settings: DatasetSettings
+    rows: pd.DataFrame, size: int | float, label: str, split: str, settings: DatasetSettings
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows that stay and rows held out, stratified by class."""
+    alone = ~rows[label].duplicated(keep=False)
+    if alone.any():
+        name = rows[label][alone.idxmax()]
+        raise DataError(
+            f"{_place(rows, alone)}: the only row of class '{name}' cannot be in train and in {split} "
+            f"({int(alone.sum())} such classes); add rows, merge it by `source.label_map`, or give {split} rows of their own"
+        )
     try:
         stay, held = train_test_split(rows, test_size=size, stratify=rows[label], random_state=settings.split_seed)
     except ValueError as error:
-        raise DataError(f"cannot hold out {size} of {len(rows)} rows with every class on both sides: {error}") from None
+        raise DataError(
+            f"cannot hold out {size} of {len(rows)} rows for {split} with every class on both sides: {error}"
+        ) from None
     return stay.sort_index().reset_index(drop=True), held.sort_index().reset_index(drop=True)
+
+
+def _without_texts_of(test: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    kept = rows[~normal_form(rows["text"]).isin(normal_form(test["text"]))]
+    if kept.empty:
+        raise DataError("every row of a split has the text of a test row; look at `source`, or drop `drop_leaks`")
+    return kept.reset_index(drop=True)
+
+
+def _limited(rows: pd.DataFrame, split: str, label: str, settings: DatasetSettings) -> pd.DataFrame:
+    """The rows, or a sample of them if there are more than the limit of their split."""
+    limit = getattr(settings.limits, split)
+    if limit is None or len(rows) <= limit:
+        return rows
+    classes = rows[label].to_numpy() if label in rows else np.zeros(len(rows))
+    rng = generator(settings.split_seed, "limits", SPLITS.index(split))
+    return rows.iloc[stratified_sample(classes, limit, rng)].reset_index(drop=True)
+
+
+def _place(rows: pd.DataFrame, faulty: pd.Series) -> str:
+    """Where the first faulty row stands, as the source knows it."""
+    first = faulty.idxmax()
+    return str(rows["place"][first]) if "place" in rows else f"row {first + 1}"
+
+
+def _sizes(splits: dict[str, pd.DataFrame]) -> dict[str, int]:
+    return {name: len(rows) for name, rows in splits.items()}
+
+
+def _fewer(before: dict[str, pd.DataFrame], after: dict[str, pd.DataFrame]) -> dict[str, int]:
+    return {name: len(rows) - len(after[name]) for name, rows in before.items()}
 
 
 def _shrink_classes(rows: pd.DataFrame, sizes: dict[str, int], label: str, seed: int) -> pd.DataFrame:

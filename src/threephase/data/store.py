@@ -14,9 +14,18 @@ from threephase.settings.dataset import SHOWN_ONLY, DatasetSettings
 
 
 def write_dataset(
-    folder: Path, data: SplitData, settings: DatasetSettings, origin: dict[str, Any], code: str = ""
+    folder: Path,
+    data: SplitData,
+    settings: DatasetSettings,
+    origin: dict[str, Any],
+    code: str = "",
+    raw: str | None = None,
 ) -> None:
-    """Write the splits and `dataset.json`: label names, counts, source, what cleaning did, file hashes, code digest."""
+    """Write the splits and `dataset.json`.
+
+    It has the label names, counts, source, what cleaning did, hashes of the files here and of the user's own
+    (`raw`), and the digest of the code.
+    """
     with writing(folder, closing=DATASET) as partial:
         for name, rows in data.splits.items():
             rows.to_parquet(partial / f"{name}.parquet", index=False)
@@ -28,6 +37,7 @@ def write_dataset(
                 "source": origin,
                 "settings": settings.model_dump(exclude=SHOWN_ONLY),
                 "code": code,
+                "raw": raw,
                 "files": file_hashes(partial),
             },
         )

@@ -1,0 +1,219 @@
+"""Downloads from a Hugging Face hub and from plain addresses: once, retried, every file checked, the commit recorded."""
+
+import hashlib
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_attempt, wait_exponential
+
+from threephase.checkpoint import ORIGIN, file_hashes, sha256, write_json
+from threephase.errors import DownloadError
+from threephase.settings.base_model import BaseModelSettings
+from threephase.settings.dataset import Source
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+ATTEMPTS = 4
+# What a base model may consist of; weights in other frameworks' formats are left where they are.
+MODEL_FILES = (".json", ".txt", ".model", ".safetensors")
+OLD_WEIGHTS = "pytorch_model.bin"
+
+
+class _Damaged(OSError):
+    """A file arrived otherwise than its source says it is."""
+
+
+def download_dataset(source: Source, folder: Path) -> dict[str, Any]:
+    """Write the rows of a hub's dataset as `{split}.parquet`, or the files below a URL, and `origin.json`.
+
+    Classes that the hub keeps as numbers get their names. Returns what `origin.json` says: where from, which
+    commit, hashes of the files. Raises DownloadError.
+    """
+    if source.kind == "hub":
+        origin = _download_hub_dataset(source, folder)
+    else:
+        origin = {"url": source.url}
+        for place in _places_below_url(source):
+            _retried(f"{source.url}/{place}", lambda place=place: _get(f"{source.url}/{place}", folder / place))
+    origin |= {"files": file_hashes(folder)}
+    write_json(folder / ORIGIN, origin)
+    return origin
+
+
+def download_model(settings: BaseModelSettings, folder: Path) -> dict[str, Any]:
+    """Write the files of a hub's model and `origin.json`, which this returns. Raises DownloadError."""
+    from huggingface_hub import HfApi, hf_hub_download
+
+    repository = str(settings.hub)
+    what = f"model {repository}"
+    info = _retried(what, lambda: HfApi().model_info(repository, revision=settings.revision, files_metadata=True))
+    listed = {file.rfilename: file for file in info.siblings or []}
+
+    def fetch(name: str) -> None:
+        path = Path(hf_hub_download(repository, name, revision=info.sha, local_dir=folder))
+        fault = _fault(path, listed[name])
+        if fault:
+            path.unlink()
+            raise _Damaged(f"{name}: {fault}")
+
+    names = _model_files(list(listed))
+    for name in names:
+        logger.info("%s at %s: %s", repository, info.sha, name)
+        _retried(f"{what}: {name}", lambda name=name: fetch(name))
+    _remove_bookkeeping(folder)
+    origin = {"hub": repository, "commit": info.sha, "files": file_hashes(folder)}
+    write_json(folder / ORIGIN, origin)
+    return origin
+
+
+def _model_files(listed: list[str]) -> list[str]:
+    """Configuration, tokenizer and weights, those of sentence-transformers' modules too."""
+    exported = {"onnx", "openvino"}
+    wanted = [name for name in listed if name.endswith(MODEL_FILES) and not exported & set(PurePosixPath(name).parts)]
+    if not any(name.endswith(".safetensors") for name in wanted):
+        wanted += [name for name in listed if PurePosixPath(name).name == OLD_WEIGHTS]
+    return wanted
+
+
+def _download_hub_dataset(source: Source, folder: Path) -> dict[str, Any]:
+    from huggingface_hub import HfApi
+
+    repository = str(source.hub)
+    what = f"dataset {repository}"
+    info = _retried(what, lambda: HfApi().dataset_info(repository, revision=source.revision, files_metadata=True))
+    listed = {file.rfilename: file for file in info.siblings or []}
+    logger.info("%s is at commit %s", repository, info.sha)
+    splits = _retried(what, lambda: _load(source, str(info.sha), listed, folder))
+    for split, name in source.named_splits.items():
+        if name not in splits:
+            raise DownloadError(f"{what}: has no split '{name}'; it has: {', '.join(splits)}")
+        _with_class_names(splits[name]).to_parquet(folder / f"{split}.parquet")
+    return {"hub": repository, "config": source.config, "commit": info.sha}
+
+
+def _load(source: Source, commit: str, listed: dict[str, Any], folder: Path) -> Any:
+    """All splits of a hub's dataset, loaded by the `datasets` library, each file it fetched checked."""
+    from datasets import load_dataset_builder
+
+    with TemporaryDirectory(dir=folder) as cache:
+        builder = load_dataset_builder(str(source.hub), source.config, revision=commit, cache_dir=cache)
+        try:
+            builder.download_and_prepare()
+        finally:
+            # First, since a damaged file is the likeliest reason for whatever went wrong while it was parsed.
+            _check_fetched(builder.dl_manager.downloaded_paths if builder.dl_manager else {}, commit, listed)
+        return builder.as_dataset(in_memory=True)
+
+
+def _check_fetched(fetched: dict[str, Any], commit: str, listed: dict[str, Any]) -> None:
+    for address, path in fetched.items():
+        name = str(address).partition(f"@{commit}/")[2]
+        fault = _fault(Path(path), listed[name]) if name in listed else None
+        if fault:
+            Path(path).resolve().unlink()
+            Path(path).unlink(missing_ok=True)
+            raise _Damaged(f"{name}: {fault}")
+
+
+def _with_class_names(rows: Any) -> Any:
+    """A table whose classes are names; the hub's number -1 stands for no label."""
+    from datasets import ClassLabel
+
+    for column, feature in list(rows.features.items()):
+        if isinstance(feature, ClassLabel):
+            names = [None if place < 0 else feature.names[place] for place in rows[column]]
+            rows = rows.remove_columns(column).add_column(column, names)
+    return rows
+
+
+def _places_below_url(source: Source) -> list[str]:
+    """Files to fetch: those that the source names, or one for each column of a folder that it names."""
+    from threephase.data.places import has_known_format
+
+    places = []
+    for split, path in source.named_splits.items():
+        columns = [source.text, *([] if split == "unlabelled" else source.labels)]
+        places += [path] if has_known_format(Path(path)) else [f"{path}/{column}" for column in columns]
+    return places
+
+
+def _get(url: str, path: Path) -> None:
+    """Fetch one file from a plain address. Raises OSError for what another attempt may mend."""
+    import requests
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with requests.get(url, stream=True, timeout=30) as answer:
+        if answer.status_code in {401, 403, 404, 410}:
+            raise DownloadError(f"{url}: not there (HTTP {answer.status_code}); correct `source.url` or the path below it")
+        answer.raise_for_status()
+        with path.open("wb") as file:
+            for block in answer.iter_content(1 << 20):
+                file.write(block)
+
+
+def _fault(path: Path, listed: Any) -> str | None:
+    """How a file differs from what the hub lists: its size, its SHA-256 (large files), its git hash (small ones)."""
+    size = path.stat().st_size
+    if listed.size is not None and size != listed.size:
+        return f"has {size} bytes where the hub lists {listed.size}"
+    if listed.lfs is not None:
+        return None if sha256(path) == listed.lfs.sha256 else "its SHA-256 is not the one that the hub lists"
+    if listed.blob_id is not None:
+        git = hashlib.sha1(f"blob {size}\0".encode() + path.read_bytes(), usedforsecurity=False).hexdigest()
+        return None if git == listed.blob_id else "its git hash is not the one that the hub lists"
+    return None
+
+
+def _remove_bookkeeping(folder: Path) -> None:
+    """What the hub's library keeps beside the files to go on with a broken download."""
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
+
+
+def _retried(what: str, work: Callable[[], Result]) -> Result:
+    """Do the work, again after a pause where a network or a server may recover; then one line that says what is left."""
+    attempts = Retrying(
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_exponential(max=30),
+        retry=retry_if_exception(_may_pass),
+        before_sleep=before_sleep_log(logger, logging.WARNING),
+        reraise=True,
+    )
+    try:
+        return attempts(work)
+    except DownloadError:
+        raise
+    except Exception as error:
+        logger.exception("%s", what)
+        if _may_pass(error):
+            raise DownloadError(_unreachable(what, error)) from None
+        raise DownloadError(f"{what}: {_first_line(error)}; correct the name, revision or config") from None
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether another attempt may help: no connection, a broken one, a busy server, a damaged file."""
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError, LocalEntryNotFoundError
+
+    if isinstance(error, LocalEntryNotFoundError):  # the hub's word for "no connection, and nothing kept from before"
+        return True
+    if isinstance(error, HfHubHTTPError):
+        return error.response is None or error.response.status_code >= 500 or error.response.status_code in {408, 429}
+    return isinstance(error, HTTPError | OSError) and not isinstance(error, FileNotFoundError | PermissionError)
+
+
+def _unreachable(what: str, error: Exception) -> str:
+    from huggingface_hub.constants import ENDPOINT
+
+    return (
+        f"{what}: not downloaded in {ATTEMPTS} attempts ({_first_line(error)}). Ways left: run again with a network; a "
+        f"mirror of {ENDPOINT} by the environment variable HF_ENDPOINT; or local copies, by `data_root` and `model_root`"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {line[:200]}"
