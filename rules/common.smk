@@ -3,11 +3,13 @@
 import json
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
 from threephase.config import load, refuse_doubled_keys
-from threephase.errors import ConfigError
+from threephase.data.places import fingerprint, files_of, local_files
+from threephase.errors import UserError
 from threephase.grid import parent, prefixes, recipe, recipe_pattern
 from threephase.provenance import code_digest
 from threephase.settings.dataset import SHOWN_ONLY
@@ -15,11 +17,12 @@ from threephase.settings.dataset import SHOWN_ONLY
 try:
     for path in workflow.configfiles:
         refuse_doubled_keys(Path(path))
-    settings = load(config)
-except ConfigError as error:
+    settings = load(config, Path(workflow.basedir) / "config")
+    RUNS = settings.runs()
+    DATASETS = {run.dataset: settings.dataset_settings(run.dataset) for run in RUNS}
+    MODELS = {run.model: settings.model_settings(run.model) for run in RUNS}
+except UserError as error:
     sys.exit(str(error))
-
-RUNS = settings.runs()
 
 # Only for the lines that jobs show: in their params it would train them again whenever a variant joins.
 os.environ.update(THREEPHASE_VARIANTS=json.dumps(settings.variants_by_recipe()))
@@ -27,6 +30,8 @@ os.environ.update(THREEPHASE_VARIANTS=json.dumps(settings.variants_by_recipe()))
 # A checkpoint's path is its recipe, so variants that begin alike share checkpoints.
 DATA = "results/data/{dataset}"
 BASE_MODEL = "results/models/{model}"
+DOWNLOADED_DATA = "results/downloads/data/{dataset}"
+DOWNLOADED_MODEL = "results/downloads/models/{model}"
 CHECKPOINT = "results/checkpoints/{dataset}/{model}/seed{seed}/{recipe}"
 EVALUATION = "results/evaluations/{dataset}/{model}/seed{seed}/{recipe}"
 RUN_LOG = "results/logs/{step}/{{dataset}}/{{model}}/seed{{seed}}/{{recipe}}.log"
@@ -58,19 +63,58 @@ def training_data(*splits):
     return [f"{DATA}/dataset.json", *tables]
 
 
+def download_settings(wildcards):
+    """What a download fetches: not what is made of its columns afterwards."""
+    source = DATASETS[wildcards.dataset].source
+    later = {"label_map", "encodings", "copy_columns"}
+    return source.model_dump(exclude=later | ({"text", "labels"} if source.hub else set()))
+
+
+def raw_data(wildcards):
+    """What a dataset is made of, where that is a download."""
+    downloaded = DATASETS[wildcards.dataset].source.kind in {"hub", "url"}
+    return {"downloaded": f"{DOWNLOADED_DATA}/origin.json"} if downloaded else {}
+
+
+def raw_model(wildcards):
+    """What a base model is made of, where that is a download."""
+    downloaded = MODELS[wildcards.model].hub is not None
+    return {"downloaded": f"{DOWNLOADED_MODEL}/origin.json"} if downloaded else {}
+
+
+@cache
+def raw_data_hash(dataset):
+    """Hash of the user's own files: an edited one makes its dataset anew, a touched one does not."""
+    made = Path(f"{DATA}/dataset.json".format(dataset=dataset))
+    try:
+        return fingerprint(local_files(DATASETS[dataset].source))
+    except UserError as error:
+        if made.exists():  # the splits are here, though the files they were made of are not
+            return json.loads(made.read_text()).get("raw")
+        sys.exit(f"config: datasets.{dataset}: {error}")
+
+
+@cache
+def raw_model_hash(model):
+    """Hash of the files of a base model that is a folder of the user's."""
+    given = MODELS[model]
+    local = given.hub is None and given.package is None and Path(given.path).is_dir()
+    return fingerprint(files_of(Path(given.path))) if local else None
+
+
 def dataset_settings(wildcards):
     """What makes the splits. Not the title, which tables show, and not how scores are averaged."""
-    return settings.datasets[wildcards.dataset].model_dump(exclude=SHOWN_ONLY)
+    return DATASETS[wildcards.dataset].model_dump(exclude=SHOWN_ONLY)
 
 
 def model_settings(wildcards):
     """What makes a base model; not its title."""
-    return settings.models[wildcards.model].model_dump(exclude={"title"})
+    return MODELS[wildcards.model].model_dump(exclude={"title"})
 
 
 def scoring_settings(wildcards):
     """How precision, recall and F1 of a dataset are averaged."""
-    dataset = settings.datasets[wildcards.dataset]
+    dataset = DATASETS[wildcards.dataset]
     return {"averaging": dataset.averaging, "positive": dataset.positive}
 
 
@@ -111,8 +155,10 @@ def asked(runs):
     wanted = {}
     for dataset, model, variant in dict.fromkeys(run[:3] for run in runs):
         cell = {"dataset": dataset, "model": model}
-        wanted[f"data/{dataset}"] = as_asked("dataset", dataset_settings, cell)
-        wanted[f"models/{model}"] = as_asked("base_model", model_settings, cell)
+        raw = {"raw": raw_data_hash(dataset)}
+        wanted[f"data/{dataset}"] = as_asked("dataset", dataset_settings, cell) | raw
+        raw = {"raw": raw_model_hash(model)}
+        wanted[f"models/{model}"] = as_asked("base_model", model_settings, cell) | raw
         for part in prefixes(settings.variants[variant]):
             cell["recipe"] = recipe(part)
             place = f"{dataset}/{model}/{recipe(part)}"

@@ -29,7 +29,7 @@ rule dataset:
         "../environment.yml"
     params:
         settings=dataset_settings,
-        raw=raw_fingerprint,
+        raw=lambda wildcards: raw_data_hash(wildcards.dataset),
         code=code("dataset.py"),
     message:
         "data · {wildcards.dataset}: read, clean and split"

@@ -25,6 +25,7 @@ rule base_model:
         "../environment.yml"
     params:
         settings=model_settings,
+        raw=lambda wildcards: raw_model_hash(wildcards.model),
         code=code("base_model.py"),
     message:
         "base model · {wildcards.model}: make it an encoder"

@@ -8,7 +8,7 @@ from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 from transformers import AutoConfig, AutoModelForMaskedLM
 
-from threephase.checkpoint import ORIGIN, read_json, write_json
+from threephase.checkpoint import ORIGIN, read_json, verify, write_json
 from threephase.data.sources import package_folder, package_version
 from threephase.encoder import load_encoder, save_encoder, without_normalize
 from threephase.errors import ModelError
@@ -16,11 +16,11 @@ from threephase.settings.base_model import BaseModelSettings
 
 
 def make_base_model(
-    settings: BaseModelSettings, folder: Path, code: str = "", downloaded: Path | None = None
+    settings: BaseModelSettings, folder: Path, code: str = "", raw: str | None = None, downloaded: Path | None = None
 ) -> None:
     """Write the base model into `folder` as an encoder; `origin.json` says from where, by which settings and code.
 
-    `downloaded` is the folder that a hub's model was downloaded into.
+    `raw` is the hash of the user's own files, `downloaded` the folder that a hub's model was downloaded into.
 
     A sentence-transformers model keeps its own modules but Normalize; a plain transformers model gets CLS
     pooling. A head for masked words that the model brings stays in the folder, for phase 1's decoder.
@@ -32,11 +32,13 @@ def make_base_model(
     if any(name.endswith("ForMaskedLM") for name in architectures):
         AutoModelForMaskedLM.from_pretrained(source).save_pretrained(folder)
     origin |= {"kind": "transformers" if plain else "sentence-transformers"}
-    write_json(folder / ORIGIN, {**origin, "settings": settings.model_dump(exclude={"title"}), "code": code})
+    asked = {"settings": settings.model_dump(exclude={"title"}), "code": code, "raw": raw}
+    write_json(folder / ORIGIN, {**origin, **asked})
 
 
 def _locate(settings: BaseModelSettings, downloaded: Path | None) -> tuple[Path, dict[str, Any]]:
     if downloaded is not None:
+        verify(downloaded, closing=ORIGIN)
         return downloaded, read_json(downloaded / ORIGIN)
     assert settings.path is not None  # the settings refuse a model without hub and path
     origin: dict[str, Any] = {"path": settings.path}

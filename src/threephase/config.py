@@ -3,11 +3,21 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 
 from threephase.data.places import local_copy
 from threephase.errors import ConfigError
@@ -20,6 +30,10 @@ from threephase.settings.dataset import DatasetSettings, Limits
 from threephase.settings.finetune import FinetuneSettings
 from threephase.settings.joint import JointSettings
 from threephase.settings.phases import PHASES
+
+# The project's own config files, and Table 5 among them.
+SHIPPED = Path("config")
+TABLE_5 = "hyperparameters.yaml"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TAG = re.compile(r"\w+")
@@ -112,12 +126,12 @@ class Layer(Settings):
 class Hyperparameters(Settings):
     """Settings of the phases, from the general to the particular; the later layer wins.
 
-    defaults of the phase ← `default` ← `models` ← `datasets` ← `dataset_models` ← the variant.
+    defaults of the phase ← `default` ← `models` ← `datasets` ← Table 5, if used ← `dataset_models` ← the variant.
     """
 
     use: Literal["default", "paper"] = Field(
         "default",
-        description="'paper' lays Table 5 (config/hyperparameters.yaml) under the layers below, each under its own kind.",
+        description="'paper' takes Table 5 (config/hyperparameters.yaml) for the datasets and base models that it has.",
     )
     default: Layer = Field(Layer(), description="For all datasets and base models.")
     models: dict[str, Layer] = Field({}, description="For one base model.")
@@ -163,8 +177,16 @@ class Config(Settings):
     )
     tables: TableSettings = Field(TableSettings(), description="What the tables show.")
 
+    _published: dict[str, dict[str, Layer]] = PrivateAttr({})
+
     @model_validator(mode="after")
-    def _names_areknown(self) -> Self:
+    def _take_published(self, info: ValidationInfo) -> Self:
+        if self.hyperparameters.use == "paper" and info.context:
+            self._published = info.context["published"]()
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
         for block in self.grid:
             for kind, named, there in (
                 ("dataset", block.datasets, self.datasets),
@@ -286,6 +308,7 @@ class Config(Settings):
             "hyperparameters.default": hyper.default,
             f"hyperparameters.models.{model}": hyper.models.get(model, Layer()),
             f"hyperparameters.datasets.{dataset}": hyper.datasets.get(dataset, Layer()),
+            f"Table 5 ({TABLE_5}: {dataset}.{model})": self._published.get(dataset, {}).get(model, Layer()),
             f"hyperparameters.dataset_models.{dataset}.{model}": hyper.dataset_models.get(dataset, {}).get(
                 model, Layer()
             ),
@@ -305,13 +328,25 @@ class Config(Settings):
         raise ConfigError(f"no variant of the config trains '{of_recipe}'")
 
 
-def load(given: Mapping[str, Any]) -> Config:
-    """The config, checked. Raises ConfigError with one line for each fault, its place and its remedy."""
+def load(given: Mapping[str, Any], shipped: Path = SHIPPED) -> Config:
+    """The config, checked. Raises ConfigError with one line for each fault, its place and its remedy.
+
+    `shipped` is the folder of the project's own config files, for `hyperparameters.use: paper`.
+    """
     try:
-        return Config(**given)
+        return Config.model_validate(given, context={"published": partial(published_settings, shipped)})
     except ValidationError as error:
         faults = [_one_line(fault) for fault in error.errors()]
         raise ConfigError("\n".join(dict.fromkeys(faults))) from None
+
+
+def published_settings(shipped: Path = SHIPPED) -> dict[str, dict[str, Layer]]:
+    """Table 5 as settings: dataset -> base model -> settings by phase."""
+    given = yaml.safe_load((shipped / TABLE_5).read_text(encoding="utf-8"))
+    return {
+        dataset: {model: Layer.model_validate(layer) for model, layer in models.items()}
+        for dataset, models in given.items()
+    }
 
 
 def read(paths: Iterable[Path]) -> Config:

@@ -28,14 +28,16 @@ def evaluate(
     `probability_<class>` for each class that training knew.
     """
     checkpoint_hash = verify(checkpoint)
-    settings = read_json(checkpoint / "settings.json")["settings"]
-    names = read_json(data / DATASET)["label_names"][-1]
+    trained = read_json(checkpoint / "settings.json")
+    settings, level = trained["settings"], trained["report"]["label_level"] - 1
+    names = read_json(data / DATASET)["label_names"][level]
     test = read_split(data, "test")
-    truth = test.labels[:, -1]
+    truth = test.labels[:, level]
     classifier = load_classifier(checkpoint)
     probabilities = predict(classifier, test.texts, settings["eval_batch_size"], settings["precision"])
     predicted = probabilities.argmax(axis=1)
     metrics = classification_metrics(truth, predicted, names, averaging, positive)
+    metrics["label_level"] = level + 1
     metrics["largest_class_share"] = float(np.bincount(truth).max() / len(truth))
     metrics["settings"] = {"averaging": averaging, "positive": positive}
     metrics["code"] = code

@@ -79,7 +79,7 @@ def _recipes(recipe: str) -> list[str]:
 
 def _file_differs(path: Path, wanted: dict[str, Any]) -> Iterator[str]:
     recorded = _json(path)
-    yield from _differences(path, {key: recorded.get(key) for key in ("settings", "code")}, wanted)
+    yield from _differences(path, {key: recorded.get(key) for key in wanted}, wanted)
 
 
 def _differences(path: Path, recorded: Any, wanted: Any, name: str = "") -> Iterator[str]:

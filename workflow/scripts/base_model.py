@@ -8,6 +8,7 @@ with job(snakemake.log[0], snakemake.threads, f"base model · {snakemake.wildcar
     from threephase.settings.base_model import BaseModelSettings
 
     settings = BaseModelSettings(**snakemake.params.settings)
-    downloaded = snakemake.input.get("downloaded")
+    found = snakemake.input.get("downloaded")
+    downloaded = Path(found).parent if found else None
     with writing(Path(snakemake.output[0]).parent) as folder:
-        make_base_model(settings, folder, snakemake.params.code, Path(downloaded).parent if downloaded else None)
+        make_base_model(settings, folder, snakemake.params.code, snakemake.params.raw, downloaded)

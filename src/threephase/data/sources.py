@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from threephase.checkpoint import ORIGIN, read_json
+from threephase.checkpoint import ORIGIN, read_json, verify
 from threephase.data.files import decode, read_file
 from threephase.data.places import files_of, has_known_format
 from threephase.errors import DataError
@@ -44,6 +44,7 @@ def read_source(source: Source, downloaded: Path | None = None) -> RawRows:
         origin |= package_version(source.package)
     elif downloaded is not None:
         root = downloaded
+        verify(downloaded, closing=ORIGIN)
         origin |= read_json(downloaded / ORIGIN)
     splits, later_files = {}, 0
     for split, name in source.named_splits.items():

@@ -35,6 +35,11 @@ class FinetuneSettings(PhaseSettings):
         description="Train the head only; the encoder stays as it is.",
         json_schema_extra={"source": "Table 5"},
     )
+    label_level: Count | None = Field(
+        None,
+        description="Label level that the classifier predicts: 1 is the coarsest; the deepest where absent.",
+        json_schema_extra={"source": "This project"},
+    )
     head_hidden: Count = Field(
         100,
         description="Width of the head's hidden layer.",
