@@ -8,16 +8,18 @@ import numpy as np
 from threephase.seeding import generator
 
 
-def correction_ratio(size: int, largest: int, minratio: float, maxratio: float) -> float:
-    """How many times larger a class of `size` rows is made where the largest class has `largest` rows.
+def f(size: int, largest: int, maxratio: float) -> float:
+    """f(r) = maxratio · log(max / r) / log(max) of a class with r = `size` rows, max = `largest`.
 
-    f(r) = maxratio · log(max / r) / log(max), cut to maxratio, and 1 below minratio. The printed eq. (4) divides
-    by log(maxratio) instead, which contradicts the properties the text states of it: f(1) = maxratio, and
-    f = 1 at r = max^((maxratio − 1) / maxratio) (eq. 7). This form has both.
+    The printed eq. (4) divides by log(maxratio) instead, which contradicts the properties the text states of it:
+    f(1) = maxratio, and f = 1 at r = max^((maxratio − 1) / maxratio) (eq. 7). This form has both.
     """
-    if largest <= 1:
-        return 1.0
-    ratio = maxratio * math.log(largest / size) / math.log(largest)
+    return maxratio * math.log(largest / size) / math.log(largest) if largest > 1 else 0.0
+
+
+def correction_ratio(size: int, largest: int, minratio: float, maxratio: float) -> float:
+    """How many times larger a class is made: f(r), cut to maxratio, and 1 below minratio (eq. 5)."""
+    ratio = f(size, largest, maxratio)
     return min(maxratio, ratio) if ratio >= minratio else 1.0
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tabulate import tabulate
 
+from threephase import typeset
+from threephase.checkpoint import DATASET, read_json
+from threephase.data.remarks import remarks
 from threephase.errors import CheckpointError
 from threephase.grid import Run
 from threephase.results import collect
@@ -50,9 +52,7 @@ class Table:
 
     def write(self, stem: Path) -> None:
         """Write `stem` with the endings .csv, .md and .tex."""
-        stem.with_suffix(".csv").write_text(self.to_csv(), encoding="utf-8")
-        stem.with_suffix(".md").write_text(self.to_markdown(), encoding="utf-8")
-        stem.with_suffix(".tex").write_text(self.to_latex(), encoding="utf-8")
+        typeset.write(stem, self.to_csv(), self.to_markdown(), self.to_latex())
 
     def to_csv(self) -> str:
         """One line for each cell that has a value: row heads, score, variant, mean, sd, n, same."""
@@ -69,31 +69,13 @@ class Table:
         """The table for reading; the best of a row is bold."""
         several = len(self.scores) > 1
         heads = [f"{score.capitalize()}: {variant}" if several else variant for score, variant in self.columns]
-        grid = tabulate(
-            self._shown("**{}**"), headers=[*self.head_names, *heads], tablefmt="github", disable_numparse=True
-        )
-        return f"{self.caption}\n\n{grid}\n"
+        return typeset.markdown(self.caption, [*self.head_names, *heads], self._shown("**{}**"))
 
     def to_latex(self) -> str:
         """The table for a paper, with booktabs rules."""
-        rows = [[_tex(part) for part in row] for row in self._shown(r"\textbf{{{}}}", escape=True)]
-        lines = [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{_tex(_escape(self.caption))}}}",
-            rf"\label{{tab:{self.label}}}",
-            rf"\begin{{tabular}}{{{'l' * len(self.head_names)}{'r' * len(self.columns)}}}",
-            r"\toprule",
-            *self._score_heads(),
-            " & ".join(_tex(_escape(name)) for name in (*self.head_names, *(name for _, name in self.columns)))
-            + r" \\",
-            r"\midrule",
-            *(" & ".join(row) + r" \\" for row in rows),
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-        ]
-        return "\n".join(lines) + "\n"
+        heads = [*self.head_names, *(variant for _, variant in self.columns)]
+        rows = self._shown(r"\textbf{{{}}}", escape=True)
+        return typeset.latex(self.label, self.caption, heads, rows, len(self.head_names), tuple(self._score_heads()))
 
     def _score_heads(self) -> list[str]:
         """A line above the variants that names the score of each group, where there are several."""
@@ -112,7 +94,7 @@ class Table:
             texts = []
             for start in range(0, len(cells), len(self.variants)):
                 texts += _texts(cells[start : start + len(self.variants)], bold)
-            shown.append([*(_escape(head) if escape else head for head in heads), *texts])
+            shown.append([*(typeset.tex(head) if escape else head for head in heads), *texts])
         return shown
 
 
@@ -206,10 +188,25 @@ def write_table(make: Callable[..., Table], params: Any, files: list[str], root:
     if not runs:
         raise CheckpointError(f"{files[0]}: none of its runs exists yet; run `snakemake` without `tables.partial`")
     table = make(collect(runs, params.asked, root), params.variants, params.reference, params.titles)
+    incomplete = remarks_by_dataset(runs, params.expected, params.titles, root)
+    if incomplete:
+        table = replace(table, caption=f"{table.caption} {incomplete}")
     if params.missing:
         partial = f"{table.caption} Partial: {params.missing} of {params.missing + len(runs)} runs are missing."
         table = replace(table, caption=partial)
     table.write(Path(files[0]).with_suffix(""))
+
+
+def remarks_by_dataset(
+    runs: list[Run], expected: dict[str, dict[str, int | None]], titles: dict[str, str], root: Path
+) -> str:
+    """Which datasets are incomplete or capped, as a sentence of a caption; empty if none is."""
+    found = {
+        dataset: remarks(read_json(root / "data" / dataset / DATASET), expected.get(dataset, {}))
+        for dataset in dict.fromkeys(run.dataset for run in runs)
+    }
+    noted = [f"{titles.get(dataset, dataset)} ({remark})" for dataset, remark in found.items() if remark]
+    return f"Not the whole data: {'; '.join(noted)}." if noted else ""
 
 
 def _protocol(results: pd.DataFrame, reference: str) -> str:
@@ -229,13 +226,3 @@ def _averaging(results: pd.DataFrame) -> str:
         return f"{kinds.iloc[0]} averages"
     return "averages " + ", ".join(f"{dataset} {kind}" for dataset, kind in kinds.items())
 
-
-_TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
-
-
-def _escape(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in text)
-
-
-def _tex(text: str) -> str:
-    return text.replace(" ± ", r" $\pm$ ").replace("–", "--")

@@ -1,0 +1,34 @@
+"""What a reader of a table must know of a dataset's rows: which are missing, which were left out on purpose."""
+
+from typing import Any
+
+from threephase.settings.dataset import SPLITS
+
+
+def labelled_rows(dataset: dict[str, Any]) -> int:
+    """Training rows with the validation rows that were held out of them, before any limit."""
+    rows = dataset["rows_before_limits"]
+    return rows["train"] + (rows["validation"] if dataset["validation_held_out"] else 0)
+
+
+def differences(dataset: dict[str, Any], expected: dict[str, int | None]) -> list[str]:
+    """Where a dataset (`dataset.json`) has other numbers of rows than it is known to have."""
+    found = dataset["rows_before_limits"] | {"train": labelled_rows(dataset)}
+    return [
+        f"{split} {found[split]:,} of {expected[split]:,}"
+        for split in SPLITS
+        if expected.get(split) is not None and found[split] != expected[split]
+    ]
+
+
+def caps(dataset: dict[str, Any]) -> list[str]:
+    """Which splits were limited, to how many of how many rows."""
+    full = dataset["rows_before_limits"]
+    used = {split: dataset["counts"][split]["rows"] for split in SPLITS}
+    return [f"{split} {used[split]:,} of {full[split]:,}" for split in SPLITS if used[split] < full[split]]
+
+
+def remarks(dataset: dict[str, Any], expected: dict[str, int | None]) -> str:
+    """Both in one phrase; empty where the dataset is whole."""
+    parts = {"incomplete: ": differences(dataset, expected), "capped: ": caps(dataset)}
+    return "; ".join(name + ", ".join(found) for name, found in parts.items() if found)
