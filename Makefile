@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CORES ?= all
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+TABLES := results table1 table2 table3 table4 table5 table6 table7
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: help setup demo demo-full tables dag docs test lint lock clean
@@ -32,7 +33,7 @@ demo-full: setup  ## the demo with five seeds for every variant and longer texts
 
 tables: setup  ## the tables again, from the runs that exist; trains nothing
 	@$(BIN)/snakemake --quiet rules host --cores 1 --config 'tables={partial: true}' \
-	  --allowed-rules results table3 table4 table6 table7 --forcerun results table3 table4 table6 table7
+	  --allowed-rules $(TABLES) --forcerun $(TABLES)
 
 dag: setup  ## draw the rules, and the phases that variants share, as SVG into results/dag
 	@$(BIN)/snakemake --quiet all --forceall --rulegraph | $(BIN)/threephase dag results/dag

@@ -16,7 +16,7 @@ include: "rules/evaluation.smk"
 include: "rules/tables.smk"
 
 
-TABLES = [rules.table3, rules.table4, rules.table6, rules.table7]
+TABLES = [getattr(rules, f"table{number}") for number in range(1, 8)]
 
 
 rule all:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
-from threephase.config import load, refuse_doubled_keys
+from threephase.config import load, published_settings, refuse_doubled_keys
 from threephase.data.places import fingerprint, files_of, local_files
 from threephase.errors import UserError
 from threephase.grid import parent, prefixes, recipe, recipe_pattern
@@ -21,19 +21,27 @@ try:
     RUNS = settings.runs()
     DATASETS = {run.dataset: settings.dataset_settings(run.dataset) for run in RUNS}
     MODELS = {run.model: settings.model_settings(run.model) for run in RUNS}
+    TABLE_5 = published_settings(Path(workflow.basedir) / "config")
 except UserError as error:
     sys.exit(str(error))
 
+# The variant that other things are measured by: the config's word for it, or the first where the grid lacks it.
+REFERENCE = settings.variants.get(
+    settings.tables.reference, next(iter(settings.variants.values()))
+)
 # Only for the lines that jobs show: in their params it would train them again whenever a variant joins.
 os.environ.update(THREEPHASE_VARIANTS=json.dumps(settings.variants_by_recipe()))
 
 # A checkpoint's path is its recipe, so variants that begin alike share checkpoints.
 DATA = "results/data/{dataset}"
+AUDIT_STEM = "results/audits/{dataset}"
+AUDIT = f"{AUDIT_STEM}.json"
 BASE_MODEL = "results/models/{model}"
 DOWNLOADED_DATA = "results/downloads/data/{dataset}"
 DOWNLOADED_MODEL = "results/downloads/models/{model}"
 CHECKPOINT = "results/checkpoints/{dataset}/{model}/seed{seed}/{recipe}"
 EVALUATION = "results/evaluations/{dataset}/{model}/seed{seed}/{recipe}"
+PUBLISHED = Path(workflow.basedir) / "config" / "published"
 RUN_LOG = "results/logs/{step}/{{dataset}}/{{model}}/seed{{seed}}/{{recipe}}.log"
 
 
@@ -67,7 +75,9 @@ def download_settings(wildcards):
     """What a download fetches: not what is made of its columns afterwards."""
     source = DATASETS[wildcards.dataset].source
     later = {"label_map", "encodings", "copy_columns"}
-    return source.model_dump(exclude=later | ({"text", "labels"} if source.hub else set()))
+    return source.model_dump(
+        exclude=later | ({"text", "labels"} if source.hub else set())
+    )
 
 
 def raw_data(wildcards):
@@ -89,7 +99,9 @@ def raw_data_hash(dataset):
     try:
         return fingerprint(local_files(DATASETS[dataset].source))
     except UserError as error:
-        if made.exists():  # the splits are here, though the files they were made of are not
+        if (
+            made.exists()
+        ):  # the splits are here, though the files they were made of are not
             return json.loads(made.read_text()).get("raw")
         sys.exit(f"config: datasets.{dataset}: {error}")
 
@@ -110,6 +122,95 @@ def dataset_settings(wildcards):
 def model_settings(wildcards):
     """What makes a base model; not its title."""
     return MODELS[wildcards.model].model_dump(exclude={"title"})
+
+
+def models_of(dataset):
+    """The base models that the grid puts on a dataset."""
+    return list(dict.fromkeys(run.model for run in RUNS if run.dataset == dataset))
+
+
+def models_of_dataset(wildcards):
+    """Their folders, by the small file that closes each."""
+    folders = [
+        f"{BASE_MODEL}/complete.json".format(model=model)
+        for model in models_of(wildcards.dataset)
+    ]
+    return folders
+
+
+def max_lengths(wildcards):
+    """The length rule of phase 3 for each base model on a dataset."""
+    recipe_of_ft = recipe(REFERENCE)
+    return {
+        model: settings.phase_settings(
+            wildcards.dataset, model, recipe_of_ft
+        ).max_length
+        for model in models_of(wildcards.dataset)
+    }
+
+
+def imbalance_ratios(wildcards):
+    """The (minratio, maxratio) of each form of imbalance correction in the grid, under the first variant with it."""
+    found = {}
+    model = models_of(wildcards.dataset)[0]
+    for variant, steps in settings.variants.items():
+        for part in prefixes(steps):
+            if part[-1].phase == "cl":
+                given = settings.phase_settings(wildcards.dataset, model, recipe(part))
+                if given.imbalance == "correct":
+                    found.setdefault((given.minratio, given.maxratio), variant)
+    return {variant: ratios for ratios, variant in found.items()}
+
+
+def audited():
+    """The datasets of the grid. With `tables: {partial: true}` only those that have been audited."""
+    partial = settings.tables.partial
+    return [
+        name
+        for name in DATASETS
+        if not partial or Path(AUDIT.format(dataset=name)).exists()
+    ]
+
+
+def data_table_input():
+    """What Tables 1 and 2 are made of."""
+    return [
+        path.format(dataset=name)
+        for name in audited()
+        for path in (f"{DATA}/dataset.json", AUDIT)
+    ]
+
+
+def data_table_params():
+    """Which datasets and base models Tables 1 and 2 show, and the config's words for them."""
+    titles = settings.titles()
+    return {
+        "datasets": audited(),
+        "titles": titles,
+        "models": {model: titles.get(model, model) for model in MODELS},
+        "expected": expected_rows(),
+    }
+
+
+def expected_rows():
+    """The rows that each dataset of the grid should have."""
+    return {name: given.expected.model_dump() for name, given in DATASETS.items()}
+
+
+def hyperparameter_columns():
+    """Dataset, base model, and the settings of the reference variant's phases: resolved, and Table 5's."""
+    columns = []
+    for dataset, model in dict.fromkeys((run.dataset, run.model) for run in RUNS):
+        paper = TABLE_5.get(dataset, {}).get(model)
+        ours = {
+            part[-1]
+            .phase: settings.phase_settings(dataset, model, recipe(part))
+            .model_dump()
+            for part in prefixes(REFERENCE)
+        }
+        theirs = {phase: paper.given(phase) for phase in ours} if paper else {}
+        columns.append((dataset, model, ours, theirs))
+    return columns
 
 
 def scoring_settings(wildcards):
@@ -192,4 +293,5 @@ def table_params(variants):
         "variants": [variant for variant in variants if variant in settings.variants],
         "reference": settings.tables.reference,
         "titles": settings.titles(),
+        "expected": expected_rows(),
     }

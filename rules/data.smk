@@ -35,3 +35,26 @@ rule dataset:
         "data · {wildcards.dataset}: read, clean and split"
     script:
         "../workflow/scripts/dataset.py"
+
+
+rule audit:
+    input:
+        unpack(raw_data),
+        dataset=f"{DATA}/dataset.json",
+        models=models_of_dataset,
+    output:
+        AUDIT,
+        f"{AUDIT_STEM}.md",
+    log:
+        "results/logs/audits/{dataset}.log",
+    conda:
+        "../environment.yml"
+    params:
+        settings=dataset_settings,
+        max_lengths=max_lengths,
+        ratios=imbalance_ratios,
+        code=code("audit.py"),
+    message:
+        "audit · {wildcards.dataset}"
+    script:
+        "../workflow/scripts/audit.py"

@@ -1,4 +1,4 @@
-"""One rule for each table of the paper, from the runs it shows; and every run as a row."""
+"""One rule for each table of the paper, from what it shows; and every run as a row."""
 
 
 rule results:
@@ -17,6 +17,44 @@ rule results:
         "results · one row for each run"
     script:
         "../workflow/scripts/results.py"
+
+
+rule table1:
+    input:
+        data_table_input(),
+        published=PUBLISHED / "datasets.csv",
+    output:
+        table_files("table1_splits"),
+    log:
+        "results/logs/tables/table1.log",
+    conda:
+        "../environment.yml"
+    params:
+        **data_table_params(),
+        code=code("table1.py"),
+    message:
+        "table 1 · the datasets and their splits"
+    script:
+        "../workflow/scripts/table1.py"
+
+
+rule table2:
+    input:
+        data_table_input(),
+        published=PUBLISHED / "datasets.csv",
+    output:
+        table_files("table2_lengths"),
+    log:
+        "results/logs/tables/table2.log",
+    conda:
+        "../environment.yml"
+    params:
+        **data_table_params(),
+        code=code("table2.py"),
+    message:
+        "table 2 · lengths of texts"
+    script:
+        "../workflow/scripts/table2.py"
 
 
 rule table3:
@@ -53,6 +91,24 @@ rule table4:
         "table 4 · ablations"
     script:
         "../workflow/scripts/table4.py"
+
+
+rule table5:
+    output:
+        table_files("table5_hyperparameters"),
+    log:
+        "results/logs/tables/table5.log",
+    conda:
+        "../environment.yml"
+    params:
+        columns=hyperparameter_columns(),
+        titles=settings.titles(),
+        reference=settings.tables.reference,
+        code=code("table5.py"),
+    message:
+        "table 5 · hyper-parameters"
+    script:
+        "../workflow/scripts/table5.py"
 
 
 rule table6:

@@ -166,7 +166,9 @@ class Config(Settings):
     variants: dict[str, Steps] = Field(min_length=1, description="The phases of each variant, in order.")
     grid: list[GridBlock] = Field(min_length=1, description="Which of them run, with which seeds.")
     hyperparameters: Hyperparameters = Field(Hyperparameters(), description="Settings of the phases, in layers.")
-    limits: Limits = Field(Limits(), description="Most rows of each split, for every dataset; see `limits` of a dataset.")
+    limits: Limits = Field(
+        Limits(), description="Most rows of each split, for every dataset; see `limits` of a dataset."
+    )
     data_root: str | None = Field(
         None,
         description="Folder of local copies that every dataset is read from instead of its source: "
@@ -234,7 +236,17 @@ class Config(Settings):
     @model_validator(mode="after")
     def _targets_are_distinct(self) -> Self:
         """Datasets and variants are targets of the command line beside the rules."""
-        rules = {"all", "audit", "base_model", "dataset", "download_dataset", "download_model", "evaluate", "results", *PHASES}
+        rules = {
+            "all",
+            "audit",
+            "base_model",
+            "dataset",
+            "download_dataset",
+            "download_model",
+            "evaluate",
+            "results",
+            *PHASES,
+        }
         for name in [*self.datasets, *self.variants]:
             if name in rules or re.fullmatch(r"table\d+", name):
                 raise ValueError(f"'{name}' is the name of a rule; call the dataset or variant otherwise")
@@ -267,7 +279,7 @@ class Config(Settings):
         return list(cells)
 
     def dataset_settings(self, name: str) -> DatasetSettings:
-        """The settings of a dataset under the config's limits and `data_root`. Raises ConfigError for a missing copy."""
+        """The settings of a dataset under the config's limits and `data_root`. Raises ConfigError without a copy."""
         given = self.datasets[name]
         limits = self.limits.model_dump(exclude_unset=True) | given.limits.model_dump(exclude_unset=True)
         source = given.source if self.data_root is None else local_copy(Path(self.data_root), name, given)

@@ -60,7 +60,7 @@ def write_table1(datasets: Datasets, published: pd.DataFrame, stem: Path) -> Non
         "Table 1. Rows of each split, and the paper's. 'n of m': limited to n of m rows, stratified. Where a dataset "
         "has no validation split, a share of train was held out. The paper's 'Train' is the text of phase 1, with "
         "unlabelled rows, its 'Validation' the labelled rows of phases 2 and 3. Difference: rows we have of rows there "
-        "should be, validation counted in train where it was held out. Imbalance: largest class by smallest, deepest level."
+        "should be, held-out validation counted in train. Imbalance: largest class by smallest, deepest level."
     )
     heads = ["Dataset", "Train", "Validation", "Test", "Unlabelled", "Classes", "Imbalance"]
     heads += ["Paper: Train", "Paper: Validation", "Paper: Test", "Difference"]
@@ -68,7 +68,9 @@ def write_table1(datasets: Datasets, published: pd.DataFrame, stem: Path) -> Non
     if notes:
         reading += "\nWhat the audits found, before limits (texts of two splits compared without case and blanks):\n\n"
         reading += "\n".join(notes) + "\n"
-    paper_form = typeset.latex("table1_splits", caption, heads, [[typeset.tex(cell) for cell in row] for row in rows], 1)
+    paper_form = typeset.latex(
+        "table1_splits", caption, heads, [[typeset.tex(cell) for cell in row] for row in rows], 1
+    )
     typeset.write(stem, pd.DataFrame(numbers).convert_dtypes().to_csv(index=False), reading, paper_form)
 
 
@@ -91,17 +93,24 @@ def write_table2(datasets: Datasets, models: dict[str, str], published: pd.DataF
         for model, given in audit["tokens"].items():
             numbers.append({"dataset": name, "unit": model, "split": "all", **given})
         if paper:
-            numbers.append({"dataset": name, "unit": "words, paper", "mean": paper["mean_words"], "max": paper["max_words"]})
+            numbers.append(
+                {"dataset": name, "unit": "words, paper", "mean": paper["mean_words"], "max": paper["max_words"]}
+            )
     caption = (
-        "Table 2. Lengths of the cleaned texts, before limits: words (split at blanks) of the training rows, the longest "
+        "Table 2. Lengths of the cleaned texts, before limits: words (split at blanks) of training rows, the longest "
         "of all splits, and the paper's; tokens of each base model over all splits, and the share of texts cut at the "
         "maximum length."
     )
     heads = ["Dataset", "Words: mean", "max", "max of all", "Paper: mean", "Paper: max"]
     heads += [f"{title}: tokens mean / max, cut" for title in models.values()]
-    paper_form = typeset.latex("table2_lengths", caption, heads, [[typeset.tex(cell) for cell in row] for row in rows], 1)
+    paper_form = typeset.latex(
+        "table2_lengths", caption, heads, [[typeset.tex(cell) for cell in row] for row in rows], 1
+    )
     typeset.write(
-        stem, pd.DataFrame(numbers).to_csv(index=False, float_format="%.4g"), typeset.markdown(caption, heads, rows), paper_form
+        stem,
+        pd.DataFrame(numbers).to_csv(index=False, float_format="%.4g"),
+        typeset.markdown(caption, heads, rows),
+        paper_form,
     )
 
 

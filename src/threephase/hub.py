@@ -1,9 +1,10 @@
-"""Downloads from a Hugging Face hub and from plain addresses: once, retried, every file checked, the commit recorded."""
+"""Downloads from a Hugging Face hub and from plain addresses: retried, every file checked, the commit recorded."""
 
 import hashlib
 import logging
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -24,7 +25,7 @@ MODEL_FILES = (".json", ".txt", ".model", ".safetensors")
 OLD_WEIGHTS = "pytorch_model.bin"
 
 
-class _Damaged(OSError):
+class _DamagedError(OSError):
     """A file arrived otherwise than its source says it is."""
 
 
@@ -39,7 +40,7 @@ def download_dataset(source: Source, folder: Path) -> dict[str, Any]:
     else:
         origin = {"url": source.url}
         for place in _places_below_url(source):
-            _retried(f"{source.url}/{place}", lambda place=place: _get(f"{source.url}/{place}", folder / place))
+            _retried(f"{source.url}/{place}", partial(_get, f"{source.url}/{place}", folder / place))
     origin |= {"files": file_hashes(folder)}
     write_json(folder / ORIGIN, origin)
     return origin
@@ -59,12 +60,12 @@ def download_model(settings: BaseModelSettings, folder: Path) -> dict[str, Any]:
         fault = _fault(path, listed[name])
         if fault:
             path.unlink()
-            raise _Damaged(f"{name}: {fault}")
+            raise _DamagedError(f"{name}: {fault}")
 
     names = _model_files(list(listed))
     for name in names:
         logger.info("%s at %s: %s", repository, info.sha, name)
-        _retried(f"{what}: {name}", lambda name=name: fetch(name))
+        _retried(f"{what}: {name}", partial(fetch, name))
     _remove_bookkeeping(folder)
     origin = {"hub": repository, "commit": info.sha, "files": file_hashes(folder)}
     write_json(folder / ORIGIN, origin)
@@ -117,7 +118,7 @@ def _check_fetched(fetched: dict[str, Any], commit: str, listed: dict[str, Any])
         if fault:
             Path(path).resolve().unlink()
             Path(path).unlink(missing_ok=True)
-            raise _Damaged(f"{name}: {fault}")
+            raise _DamagedError(f"{name}: {fault}")
 
 
 def _with_class_names(rows: Any) -> Any:
@@ -149,7 +150,9 @@ def _get(url: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with requests.get(url, stream=True, timeout=30) as answer:
         if answer.status_code in {401, 403, 404, 410}:
-            raise DownloadError(f"{url}: not there (HTTP {answer.status_code}); correct `source.url` or the path below it")
+            raise DownloadError(
+                f"{url}: not there (HTTP {answer.status_code}); correct `source.url` or the path below it"
+            )
         answer.raise_for_status()
         with path.open("wb") as file:
             for block in answer.iter_content(1 << 20):
@@ -175,7 +178,7 @@ def _remove_bookkeeping(folder: Path) -> None:
 
 
 def _retried(what: str, work: Callable[[], Result]) -> Result:
-    """Do the work, again after a pause where a network or a server may recover; then one line that says what is left."""
+    """Do the work, again after a pause where a network or server may recover; then say what ways are left."""
     attempts = Retrying(
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_exponential(max=30),
@@ -209,8 +212,9 @@ def _unreachable(what: str, error: Exception) -> str:
     from huggingface_hub.constants import ENDPOINT
 
     return (
-        f"{what}: not downloaded in {ATTEMPTS} attempts ({_first_line(error)}). Ways left: run again with a network; a "
-        f"mirror of {ENDPOINT} by the environment variable HF_ENDPOINT; or local copies, by `data_root` and `model_root`"
+        f"{what}: not downloaded in {ATTEMPTS} attempts ({_first_line(error)}). Ways left: run again with a network; "
+        f"name a mirror of {ENDPOINT} in the environment variable HF_ENDPOINT; or name local copies by `data_root` and "
+        "`model_root`"
     )
 
 

@@ -35,10 +35,15 @@ class Column(NamedTuple):
 
 
 def write_table5(columns: list[Column], titles: dict[str, str], reference: str, stem: Path) -> None:
-    """Table 5: one row for each parameter, one column for each dataset and base model; "here (paper)" where they differ."""
+    """Table 5: one row for each parameter, one column for each dataset and base model."""
     rows = []
     for name, (phase, setting) in PARAMETERS.items():
-        rows.append([name, *(_cell(_get(column.ours, phase, setting), _get(column.paper, phase, setting)) for column in columns)])
+        rows.append(
+            [
+                name,
+                *(_cell(_get(column.ours, phase, setting), _get(column.paper, phase, setting)) for column in columns),
+            ]
+        )
     numbers = [
         {
             "dataset": column.dataset, "base_model": column.model, "parameter": name,
@@ -55,7 +60,9 @@ def write_table5(columns: list[Column], titles: dict[str, str], reference: str, 
     for column in columns:
         star = "" if column.paper else " *"
         heads.append(f"{titles.get(column.dataset, column.dataset)}, {titles.get(column.model, column.model)}{star}")
-    paper_form = typeset.latex("table5_hyperparameters", caption, heads, [[typeset.tex(cell) for cell in row] for row in rows], 1)
+    paper_form = typeset.latex(
+        "table5_hyperparameters", caption, heads, [[typeset.tex(cell) for cell in row] for row in rows], 1
+    )
     typeset.write(stem, pd.DataFrame(numbers).to_csv(index=False), typeset.markdown(caption, heads, rows), paper_form)
 
 

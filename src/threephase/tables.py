@@ -225,4 +225,3 @@ def _averaging(results: pd.DataFrame) -> str:
     if kinds.nunique() == 1:
         return f"{kinds.iloc[0]} averages"
     return "averages " + ", ".join(f"{dataset} {kind}" for dataset, kind in kinds.items())
-

@@ -16,7 +16,7 @@ def markdown(caption: str, heads: list[str], rows: list[list[str]]) -> str:
 def latex(
     label: str, caption: str, heads: list[str], rows: list[list[str]], left: int, above: tuple[str, ...] = ()
 ) -> str:
-    """A floating table; `rows` are LaTeX already, the first `left` columns are words, `above` are lines over the heads."""
+    """A floating table; `rows` are LaTeX already, its first `left` columns words; `above`: lines over the heads."""
     lines = [
         r"\begin{table}",
         r"\centering",

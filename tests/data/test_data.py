@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from threephase.checkpoint import read_json
 from threephase.data.cleaning import clean
 from threephase.data.sources import read_source
-from threephase.data.splits import SplitData, split
+from threephase.data.splits import SplitData, split, stratified_sample
 from threephase.data.store import read_split, write_dataset
 from threephase.errors import DataError
 from threephase.settings.dataset import DatasetSettings, Source
@@ -89,7 +91,12 @@ def test_class_sizes_shrink_training_and_leave_the_test_alone() -> None:
 @pytest.mark.parametrize(
     ("raw", "settings", "said"),
     [
-        (rows(a=30, b=1), {"test_size": 5}, "cannot hold out 5 of 31 rows with every class on both sides"),
+        (rows(a=30, b=1), {"test_size": 5}, "row 31: the only row of class 'b' cannot be in train and in test"),
+        (
+            rows(a=30, b=2, c=2),
+            {"test_size": 2},
+            "cannot hold out 2 of 34 rows for test with every class on both sides",
+        ),
         (
             rows(a=30, b=30),
             {"test_size": 10, "class_sizes": {"a": 90}},
@@ -97,6 +104,11 @@ def test_class_sizes_shrink_training_and_leave_the_test_alone() -> None:
         ),
         (rows(a=30, b=30), {"test_size": 10, "class_sizes": {"x": 9}}, "class_sizes names no class of the data: x"),
         (rows(a=9).assign(text=" <br/> "), {"test_size": 2}, "no row has any text left after cleaning"),
+        (
+            rows(a=30),
+            {"test_size": 5},
+            "every training row has the label 'a' in 'label'; a classifier needs two classes",
+        ),
     ],
 )
 def test_what_cannot_be_split_is_said(raw: pd.DataFrame, settings: dict[str, Any], said: str) -> None:
@@ -119,9 +131,11 @@ def test_class_folders_are_read_with_the_encodings_in_order(tmp_path: Path) -> N
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     raw = read_source(Source(train=str(tmp_path), encodings=["utf-8", "cp1252"]))
-    assert raw.splits["train"].values.tolist() == [["5", "euros"], ["£20", "pounds"], ["£30", "pounds"]]
-    assert raw.origin["later_encoding_rows"] == 1
-    with pytest.raises(DataError, match=r"1\.txt: not utf-8"):
+    found = raw.splits["train"]
+    assert found[["text", "label"]].values.tolist() == [["5", "euros"], ["£20", "pounds"], ["£30", "pounds"]]
+    assert found["place"].tolist()[0] == f"{tmp_path}/euros/1.txt"
+    assert raw.origin["later_encoding_files"] == 1
+    with pytest.raises(DataError, match=r"1\.txt: line 1: not utf-8"):
         read_source(Source(train=str(tmp_path)))
 
 
@@ -149,3 +163,65 @@ def test_what_is_written_is_read_again_and_an_altered_file_is_refused(tmp_path: 
     (tmp_path / "d/train.parquet").write_bytes(b"PAR1")
     with pytest.raises(DataError, match=r"train\.parquet: altered"):
         read_split(tmp_path / "d", "train")
+
+
+def test_a_row_without_text_is_named_or_dropped_on_demand() -> None:
+    frame = rows(a=20, b=20)
+    frame.loc[[3, 7], "text"] = "<br>"
+    with pytest.raises(DataError, match=r"row 4: no text is left after cleaning \(and in 1 more rows\)"):
+        make({"train": frame}, test_size=8)
+    data = make({"train": frame}, test_size=8, drop_empty=True)
+    assert data.report["empty_dropped"] == {"train": 2}
+    assert sum(len(data.splits[name]) for name in ("train", "validation", "test")) == 38
+
+
+def test_leaks_are_dropped_from_all_but_test_whatever_their_case_and_blanks() -> None:
+    raw = {
+        "train": pd.concat([rows(a=20, b=20), pd.DataFrame({"text": ["The  SAME", "other"], "label": ["a", "b"]})]),
+        "validation": pd.DataFrame({"text": ["the same", "a v", "b v"], "label": ["a", "a", "b"]}),
+        "test": pd.DataFrame({"text": ["the same ", "a t", "b t"], "label": ["a", "a", "b"]}),
+        "unlabelled": pd.DataFrame({"text": ["B T", "u"]}),
+    }
+    source = Source(train="x", validation="y", test="z", unlabelled="u")
+    data = split(raw, DatasetSettings(source=source, drop_leaks=True))
+    assert data.report["leaks_dropped"] == {"train": 1, "validation": 1, "test": 0, "unlabelled": 1}
+    assert texts(data, "test") == {"the same", "a t", "b t"}
+    assert texts(data, "validation") == {"a v", "b v"}
+    assert texts(data, "unlabelled") == {"u"}
+    kept = split(raw, DatasetSettings(source=source))
+    assert "leaks_dropped" not in kept.report
+    assert "The  SAME" in texts(kept, "train")
+
+
+def test_limits_are_stratified_seeded_and_leave_the_splits_apart() -> None:
+    raw = {"train": rows(a=300, b=100, c=4), "unlabelled": pd.DataFrame({"text": [f"u {n}" for n in range(50)]})}
+    source = Source(train="x", unlabelled="u")
+    whole = split(raw, DatasetSettings(source=source, test_size=0.25))
+    limits = {"train": 40, "test": 20, "unlabelled": 7}
+    first, again = (split(raw, DatasetSettings(source=source, test_size=0.25, limits=limits)) for _ in range(2))
+    for name, size in {"train": 40, "validation": 61, "test": 20, "unlabelled": 7}.items():
+        assert len(first.splits[name]) == size
+        assert texts(first, name) == texts(again, name) <= texts(whole, name)
+    # 242 training rows: 180, 60 and 2 of a, b and c; of 40: 29.75, 9.92 and 0.33, which is one at least
+    assert first.report["counts"]["train"]["classes"][0] == {"a": 29, "b": 10, "c": 1}
+    assert first.report["rows_before_limits"] == {"train": 242, "test": 101, "unlabelled": 50, "validation": 61}
+    assert texts(
+        split(raw, DatasetSettings(source=source, test_size=0.25, limits=limits, split_seed=1)), "test"
+    ) != texts(first, "test")
+
+
+@given(
+    counts=st.lists(st.integers(1, 60), min_size=1, max_size=8),
+    share=st.floats(0.01, 1.0),
+    seed=st.integers(0, 5),
+)
+def test_a_stratified_sample_has_its_size_and_fair_shares(counts: list[int], share: float, seed: int) -> None:
+    classes = np.repeat(np.arange(len(counts)), counts)
+    size = max(1, int(share * len(classes)))
+    chosen = stratified_sample(classes, size, np.random.default_rng(seed))
+    assert len(set(chosen.tolist())) == size
+    taken = np.bincount(classes[chosen], minlength=len(counts))
+    if size >= len(counts):
+        assert taken.min() >= 1
+    exact = np.array(counts) * size / len(classes)
+    assert (taken <= np.maximum(np.ceil(exact), 1) + (size < len(counts))).all()

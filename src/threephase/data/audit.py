@@ -33,7 +33,10 @@ def audit(data: SplitData, ratios: dict[str, tuple[float, float]]) -> dict[str, 
         "rows": {name: len(rows) for name, rows in data.splits.items()},
         "classes": _class_counts(data),
         "repeated": {
-            name: {"exactly": int(rows["text"].duplicated().sum()), "but_for_case_and_blanks": int(forms[name].duplicated().sum())}
+            name: {
+                "exactly": int(rows["text"].duplicated().sum()),
+                "but_for_case_and_blanks": int(forms[name].duplicated().sum()),
+            }
             for name, rows in data.splits.items()
         },
         "two_labels": _two_labels(data, forms, deepest),
@@ -124,63 +127,72 @@ def _imbalance(classes: pd.Series, names: list[str], ratios: dict[str, tuple[flo
             "largest_f": round(f(smallest, largest, maxratio), 3),
             "resized": {names[place]: [sizes[place], new[place]] for place in sizes if new[place] != sizes[place]},
         }
-    return {"classes": len(sizes), "largest": largest, "smallest": smallest, "ratio": round(largest / smallest, 2), "corrections": corrections}
+    return {
+        "classes": len(sizes),
+        "largest": largest,
+        "smallest": smallest,
+        "ratio": round(largest / smallest, 2),
+        "corrections": corrections,
+    }
 
 
 def _matching(data: SplitData, pattern: re.Pattern[str]) -> dict[str, Any]:
     """Rows of each split that hold something, with examples."""
-    rows = {name: rows[rows["text"].map(lambda text: pattern.search(text) is not None)] for name, rows in data.splits.items()}
-    examples = [found.group() for hits in rows.values() for text in hits["text"].head(EXAMPLES) if (found := pattern.search(text))]
-    return {"rows": {name: len(hits) for name, hits in rows.items()}, "examples": examples[:EXAMPLES]}
+    found = {
+        name: [hit.group() for hit in map(pattern.search, rows["text"]) if hit] for name, rows in data.splits.items()
+    }
+    examples = dict.fromkeys(hit for hits in found.values() for hit in hits)
+    return {"rows": {name: len(hits) for name, hits in found.items()}, "examples": list(examples)[:EXAMPLES]}
 
 
 def findings(audit: dict[str, Any], dataset: dict[str, Any]) -> list[str]:
     """What of an audit a person should know, one line each, with what can be done; none if all is well."""
     lines = []
-    dropped = dataset.get("leaks_dropped", {})
-    for split, remedy in (("train", "`drop_leaks: true` takes them out of train"), ("validation", ""), ("unlabelled", "")):
-        shared = audit["shared"][_pair(split, "test")]
-        if shared["texts"]:
-            rows, test_rows = _sides(shared, split)
-            advice = f"; {remedy}" if remedy and not dropped else ""
-            lines.append(f"{shared['texts']:,} texts in {split} and test ({rows:,} and {test_rows:,} rows){advice}")
-    for split in ("train", "validation", "test", "unlabelled"):
-        repeated = audit["repeated"][split]["exactly"]
-        if repeated:
-            lines.append(f"{repeated:,} {split} rows repeat a text")
+    shared = {split: _shared_with_test(audit, split) for split in SPLITS if split != "test"}
+    if any(texts for texts, _ in shared.values()):
+        counts = ", ".join(
+            f"{texts:,} of {split} ({rows:,} test rows)" for split, (texts, rows) in shared.items() if texts
+        )
+        lines.append(f"texts that the test split has too: {counts}; `drop_leaks: true` takes them out")
+    repeated = {split: audit["repeated"][split]["exactly"] for split in SPLITS}
+    if any(repeated.values()):
+        lines.append(f"rows that repeat a text of their split: {_counts(repeated)}")
     if audit["two_labels"]["texts"]:
-        examples = ", ".join(f"'{text[:40]}'" for text in audit["two_labels"]["examples"])
-        lines.append(f"{audit['two_labels']['texts']:,} texts have more than one label: {examples}")
+        examples = ", ".join(f"'{_shortened(text)}'" for text in audit["two_labels"]["examples"])
+        lines.append(f"texts with more than one label: {audit['two_labels']['texts']:,}, such as {examples}")
     for level, names in enumerate(audit["only_in_test"], start=1):
         if names:
             lines.append(f"labels of level {level} that only the test split has: {', '.join(names)}")
     if audit["imbalance"]["ratio"] > 1:
         lines.append(_imbalance_line(audit["imbalance"]))
     for what, name in (("html", "HTML residue"), ("undecodable", "undecodable characters")):
-        rows_with = {split: count for split, count in audit[what]["rows"].items() if count}
-        if rows_with:
-            counts = ", ".join(f"{split} {count:,}" for split, count in rows_with.items())
-            lines.append(f"{name} in {counts} rows, such as {', '.join(map(repr, audit[what]['examples']))}")
+        if any(audit[what]["rows"].values()):
+            examples = ", ".join(map(repr, audit[what]["examples"]))
+            lines.append(f"rows with {name}: {_counts(audit[what]['rows'])}; such as {examples}")
     later = dataset["source"].get("later_encoding_files")
     if later:
         lines.append(f"{later:,} files needed a later one of the encodings")
     for model, tokens in audit.get("tokens", {}).items():
         if tokens["share_cut"]:
             lines.append(
-                f"{tokens['share_cut']:.1%} of the texts are longer than {tokens['max_length']} tokens of {model} and are cut"
+                f"{tokens['share_cut']:.1%} of the texts have more than {tokens['max_length']} tokens of {model}: cut"
             )
     return lines
 
 
-def _pair(one: str, other: str) -> str:
-    first, second = sorted((one, other), key=SPLITS.index)
-    return f"{first} and {second}"
+def _shared_with_test(audit: dict[str, Any], split: str) -> tuple[int, int]:
+    """Texts that a split shares with the test split, and the test rows that have one of them."""
+    first, second = sorted((split, "test"), key=SPLITS.index)
+    found = audit["shared"][f"{first} and {second}"]
+    return found["texts"], found["rows_of_other" if second == "test" else "rows"]
 
 
-def _sides(shared: dict[str, int], split: str) -> tuple[int, int]:
-    """Rows of `split`, then rows of the test split."""
-    own_first = SPLITS.index(split) < SPLITS.index("test")
-    return (shared["rows"], shared["rows_of_other"]) if own_first else (shared["rows_of_other"], shared["rows"])
+def _counts(rows: dict[str, int]) -> str:
+    return ", ".join(f"{split} {count:,}" for split, count in rows.items() if count)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def _imbalance_line(imbalance: dict[str, Any]) -> str:
@@ -189,4 +201,5 @@ def _imbalance_line(imbalance: dict[str, Any]) -> str:
         f"{len(given['resized'])} of {imbalance['classes']} classes resized"
         for title, given in imbalance["corrections"].items()
     )
-    return f"largest class {imbalance['ratio']:g} times the smallest ({imbalance['largest']:,} : {imbalance['smallest']:,}). {effects}"
+    sizes = f"{imbalance['largest']:,} : {imbalance['smallest']:,}"
+    return f"largest class {imbalance['ratio']:g} times the smallest ({sizes}). {effects}"

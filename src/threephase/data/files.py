@@ -17,7 +17,7 @@ LARGEST_FIELD = 1_000_000
 
 
 class FileRows(NamedTuple):
-    """Rows of a file: the wanted columns as strings (None where missing) and `line`; whether a later encoding read it."""
+    """Rows of a file: the wanted columns as strings (None: missing) and `line`; whether a later encoding read it."""
 
     rows: pd.DataFrame
     later_encoding: bool
@@ -97,7 +97,7 @@ def _separated(path: Path, text: str, columns: list[str], separator: str) -> Ite
     except csv.Error as error:
         if "field larger" in str(error):
             raise DataError(
-                f"{path}: line {start}: a field of more than {LARGEST_FIELD:,} characters; close the quote that opens there"
+                f"{path}: line {start}: a field of more than {LARGEST_FIELD:,} characters; close its quote"
             ) from None
         raise DataError(f"{path}: line {start}: not valid {separator!r}-separated text: {error}") from None
 
@@ -126,7 +126,7 @@ def _jsonl(path: Path, text: str, columns: list[str]) -> Iterator[list[Any]]:
         except ValueError as error:
             raise DataError(f"{path}: line {number}: not valid JSON: {error}") from None
         if not isinstance(row, dict):
-            raise DataError(f"{path}: line {number}: not an object like {{\"text\": …, \"label\": …}}")
+            raise DataError(f'{path}: line {number}: not an object like {{"text": …, "label": …}}')
         _refuse_missing_columns(path, columns if number == 1 else [], list(row))
         yield [*(_plain(path, number, row.get(name)) for name in columns), number]
 

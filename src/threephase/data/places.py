@@ -33,7 +33,8 @@ def local_copy(root: Path, name: str, settings: DatasetSettings) -> Source:
         files = [folder / f"{split}{ending}" for ending in ENDINGS if (folder / f"{split}{ending}").is_file()]
         if len(files) > 1:
             raise ConfigError(f"config: data_root: {files[0]} and {files[1].name} are both '{split}'; keep one")
-        found |= {split: str(file) for file in files}
+        if files:
+            found[split] = str(files[0])
     if "train" not in found:
         raise ConfigError(f"config: data_root: {folder}: holds no train file ({', '.join(ENDINGS)})")
     if "test" not in found and settings.test_size is None:

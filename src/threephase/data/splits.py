@@ -42,7 +42,9 @@ def split(raw: dict[str, pd.DataFrame], settings: DatasetSettings) -> SplitData:
         assert settings.test_size is not None  # the settings refuse a dataset with neither
         splits["train"], splits["test"] = _hold_out(splits["train"], settings.test_size, labels[-1], "test", settings)
     if settings.drop_leaks:
-        kept = {name: _without_texts_of(splits["test"], rows) if name != "test" else rows for name, rows in splits.items()}
+        kept = {
+            name: _without_texts_of(splits["test"], rows) if name != "test" else rows for name, rows in splits.items()
+        }
         report["leaks_dropped"] = _fewer(splits, kept)
         splits = kept
     if settings.class_sizes:
@@ -97,8 +99,8 @@ def _cleaned(rows: pd.DataFrame, drop_empty: bool) -> pd.DataFrame:
     if empty.any() and not drop_empty:
         others = int(empty.sum()) - 1
         raise DataError(
-            f"{_place(rows, empty)}: no text is left after cleaning{f' (and in {others} more rows)' if others else ''}; "
-            "fill it, or set `drop_empty: true` for this dataset"
+            f"{_place(rows, empty)}: no text is left after cleaning"
+            f"{f' (and in {others} more rows)' if others else ''}; fill it, or set `drop_empty: true` for this dataset"
         )
     return rows[~empty].reset_index(drop=True)
 
@@ -118,7 +120,7 @@ def _hold_out(
         name = rows[label][alone.idxmax()]
         raise DataError(
             f"{_place(rows, alone)}: the only row of class '{name}' cannot be in train and in {split} "
-            f"({int(alone.sum())} such classes); add rows, merge it by `source.label_map`, or give {split} rows of their own"
+            f"({int(alone.sum())} such classes); add rows, merge it by `source.label_map`, or name {split} rows"
         )
     try:
         stay, held = train_test_split(rows, test_size=size, stratify=rows[label], random_state=settings.split_seed)

@@ -70,7 +70,10 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: FinetuneSettings
         task,
         seen=fingerprint(train.texts, train.labels, validation.texts, validation.labels),
         report={
-            "texts": len(train), "validation_texts": len(validation), "classes": len(names), "label_level": level + 1,
+            "texts": len(train),
+            "validation_texts": len(validation),
+            "classes": len(names),
+            "label_level": level + 1,
         },
         save_more=classifier.save_head,
     )

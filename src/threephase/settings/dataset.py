@@ -41,7 +41,9 @@ class Source(Settings):
     unlabelled: str | None = Field(None, description="Rows whose labels are not used, for phase 1 only.")
     text: str = Field("text", description="Column that holds the text.")
     labels: list[str] = Field(["label"], min_length=1, description="Columns that hold the labels, coarse to fine.")
-    label_map: dict[str, str] = Field({}, description="Other names for labels: {neg: negative}. Not named, not changed.")
+    label_map: dict[str, str] = Field(
+        {}, description="Other names for labels: {neg: negative}. Not named, not changed."
+    )
     encodings: list[str] = Field(
         ["utf-8"], min_length=1, description="Encodings to try in this order; files that need a later one are counted."
     )
@@ -116,7 +118,9 @@ class DatasetSettings(Settings):
         "macro", description="How precision, recall and F1 are averaged: over the classes, or of `positive` alone."
     )
     positive: str | None = Field(None, description="The positive class of a binary dataset.")
-    expected: ExpectedRows = Field(ExpectedRows(), description="Rows that it is known to have; tables show differences.")
+    expected: ExpectedRows = Field(
+        ExpectedRows(), description="Rows that it is known to have; tables show differences."
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
