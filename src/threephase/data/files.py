@@ -48,6 +48,24 @@ def read_file(path: Path, columns: list[str], encodings: list[str]) -> FileRows:
     return FileRows(pd.DataFrame(found, columns=[*columns, "line"], dtype=object), later)
 
 
+def columns_of(path: Path, encodings: list[str]) -> list[str]:
+    """Names of a file's columns: its header, the keys of its first object, or its schema."""
+    name = path.name.lower().removesuffix(".gz")
+    content = _content(path)
+    if not content:
+        raise DataError(f"{path}: empty file; put rows in it")
+    if name.endswith(".parquet"):
+        import pyarrow.parquet as parquet
+
+        return list(parquet.ParquetFile(io.BytesIO(content)).schema_arrow.names)
+    text, _ = decode(path, content, encodings)
+    if name.endswith(".jsonl"):
+        first = next(_objects(path, text), None)
+        return list(first[1]) if first else []
+    csv.field_size_limit(LARGEST_FIELD)
+    return next(csv.reader(io.StringIO(text, newline=""), delimiter="\t" if name.endswith(".tsv") else ","), [])
+
+
 def decode(path: Path, content: bytes, encodings: list[str]) -> tuple[str, bool]:
     """Bytes as text by the first encoding that fits, and whether that is not the first one."""
     fault = None
@@ -118,6 +136,15 @@ def _refuse_missing_columns(path: Path, columns: list[str], there: list[str]) ->
 
 
 def _jsonl(path: Path, text: str, columns: list[str]) -> Iterator[list[Any]]:
+    first = True
+    for number, row in _objects(path, text):
+        _refuse_missing_columns(path, columns if first else [], list(row))
+        first = False
+        yield [*(_plain(path, number, row.get(name)) for name in columns), number]
+
+
+def _objects(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a .jsonl file with their lines."""
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -127,8 +154,7 @@ def _jsonl(path: Path, text: str, columns: list[str]) -> Iterator[list[Any]]:
             raise DataError(f"{path}: line {number}: not valid JSON: {error}") from None
         if not isinstance(row, dict):
             raise DataError(f'{path}: line {number}: not an object like {{"text": …, "label": …}}')
-        _refuse_missing_columns(path, columns if number == 1 else [], list(row))
-        yield [*(_plain(path, number, row.get(name)) for name in columns), number]
+        yield number, row
 
 
 def _parquet(path: Path, content: bytes, columns: list[str]) -> pd.DataFrame:
