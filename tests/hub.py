@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def running_hub(root: Path) -> Iterator[Hub]:
         protocol_version = "HTTP/1.1"
 
         def log_message(self, format: str, *args: Any) -> None:
-            hub.requests.append(f"{self.command} {self.path}")
+            """Nothing on the terminal."""
 
         def do_HEAD(self) -> None:
             self.answer()
@@ -85,6 +85,7 @@ def running_hub(root: Path) -> Iterator[Hub]:
             self.answer(json.loads(self.rfile.read(length) or b"{}"))
 
         def answer(self, asked: dict[str, Any] | None = None) -> None:
+            hub.requests.append(f"{self.command} {self.path}")
             parts = unquote(urlparse(self.path).path).strip("/").split("/")
             if parts[0] == "api":
                 self.answer_api(parts[1], "/".join(parts[2:4]), parts[4:], asked)
@@ -165,7 +166,8 @@ def running_hub(root: Path) -> Iterator[Hub]:
             elif fault == "damage":
                 self.wfile.write(content[:-9] + bytes(byte ^ 255 for byte in content[-9:]))
             else:
-                self.wfile.write(content[start:])
+                with suppress(BrokenPipeError):  # whoever waited has gone
+                    self.wfile.write(content[start:])
             return None
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

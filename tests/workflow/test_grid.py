@@ -77,7 +77,15 @@ def test_every_run_is_a_row_and_the_tables_are_there(grid: Path) -> None:
     ]  # fmt: skip
     metrics = json.loads((grid / "results/evaluations/topics/tiny/seed2/ft/metrics.json").read_text())
     assert results["accuracy"].iloc[-1] == metrics["accuracy"]
-    for table in ("table3_accuracy", "table4_ablation", "table6_precision_recall", "table7_f1"):
+    for table in (
+        "table1_splits",
+        "table2_lengths",
+        "table3_accuracy",
+        "table4_ablation",
+        "table5_hyperparameters",
+        "table6_precision_recall",
+        "table7_f1",
+    ):
         for ending in ("csv", "md", "tex"):
             assert (grid / f"results/tables/{table}.{ending}").stat().st_size > 100
 
@@ -88,7 +96,7 @@ def test_the_terminal_names_each_job_and_is_free_of_library_noise(grid: Path) ->
     assert "✓ cl   · topics · tiny · No Imb. · seed 1 · dae.cl-noimb · best validation loss" in shown
     assert "warn" not in shown.lower()
     logs = [path.read_text() for path in (grid / "results/logs").rglob("*.log")]
-    assert len(logs) == 2 + 8 + 5 + 5
+    assert len(logs) == 2 + 1 + 8 + 5 + 8  # data and model, audit, trainings, evaluations, tables
     assert not [line for log in logs for line in log.splitlines() if "warning" in line.lower()]
 
 
@@ -117,13 +125,14 @@ def test_titles_retrain_nothing_and_averaging_only_scores_again(grid: Path, sour
         write_config(grid, source_csv, tiny_bert, datasets={"topics": source | change})
         text = plan(grid)
         planned[next(iter(change))] = {
-            rule for rule in ("dataset", "dae", "cl", "ft", "evaluate", "results", "table3", "table4", "table7")
+            rule
+            for rule in ("dataset", "audit", "dae", "cl", "ft", "evaluate", "results", "table1", "table3", "table7")
             if f"\n{rule}  " in text
-        }  # fmt: skip
+        }
     (grid / "config.yaml").write_text(before)
     assert planned == {
-        "title": {"results", "table3", "table4", "table7"},
-        "averaging": {"evaluate", "results", "table3", "table4", "table7"},
+        "title": {"results", "table1", "table3", "table7"},
+        "averaging": {"evaluate", "results", "table3", "table7"},
     }
 
 
