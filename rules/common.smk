@@ -41,7 +41,8 @@ DOWNLOADED_DATA = "results/downloads/data/{dataset}"
 DOWNLOADED_MODEL = "results/downloads/models/{model}"
 CHECKPOINT = "results/checkpoints/{dataset}/{model}/seed{seed}/{recipe}"
 EVALUATION = "results/evaluations/{dataset}/{model}/seed{seed}/{recipe}"
-PUBLISHED = Path(workflow.basedir) / "config" / "published"
+# Relative, so that a copy of the project elsewhere has the same inputs.
+PUBLISHED = Path(os.path.relpath(Path(workflow.basedir) / "config" / "published"))
 RUN_LOG = "results/logs/{step}/{{dataset}}/{{model}}/seed{{seed}}/{{recipe}}.log"
 
 

@@ -60,6 +60,7 @@ rule table2:
 rule table3:
     input:
         evaluations(runs_of(settings.tables.main)),
+        published=PUBLISHED / "results.csv",
     output:
         table_files("table3_accuracy"),
     log:
@@ -78,6 +79,7 @@ rule table3:
 rule table4:
     input:
         evaluations(runs_of(settings.variants)),
+        published=PUBLISHED / "results.csv",
     output:
         table_files("table4_ablation"),
     log:
@@ -114,6 +116,7 @@ rule table5:
 rule table6:
     input:
         evaluations(runs_of(settings.tables.main)),
+        published=PUBLISHED / "results.csv",
     output:
         table_files("table6_precision_recall"),
     log:
@@ -132,6 +135,7 @@ rule table6:
 rule table7:
     input:
         evaluations(runs_of(settings.tables.main)),
+        published=PUBLISHED / "results.csv",
     output:
         table_files("table7_f1"),
     log:

@@ -53,7 +53,7 @@ def test_a_script_counts_itself(copied: Path) -> None:
     [
         ("threephase/tables.py", '"""The paper\'s result tables', '"""These are the tables'),
         ("threephase/noise.py", "import numpy as np\n", "import numpy as np\n\n# a remark\n\n"),
-        ("threephase/imbalance.py", "if largest <= 1:", "if (largest <= 1):"),
+        ("threephase/imbalance.py", "if rest:", "if (rest):"),
         ("threephase/__init__.py", '__version__ = "', '__version__ = "9'),
         ("threephase/cli.py", "return 0", "return 3"),
     ],

@@ -1,6 +1,7 @@
 """The command `threephase`."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from threephase.errors import UserError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 if all is well, 1 if the answer is no, 2 if the question was wrong."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so that `| head` ends it without a word
     parser = argparse.ArgumentParser(prog="threephase", description=__doc__)
     commands = parser.add_subparsers(required=True)
     summary = commands.add_parser("summary", help="check the results for broken phases, then show the tables")

@@ -14,7 +14,7 @@ def f(size: int, largest: int, maxratio: float) -> float:
     The printed eq. (4) divides by log(maxratio) instead, which contradicts the properties the text states of it:
     f(1) = maxratio, and f = 1 at r = max^((maxratio − 1) / maxratio) (eq. 7). This form has both.
     """
-    return maxratio * math.log(largest / size) / math.log(largest) if largest > 1 else 0.0
+    return maxratio * (math.log(largest / size) / math.log(largest)) if largest > 1 else 0.0
 
 
 def correction_ratio(size: int, largest: int, minratio: float, maxratio: float) -> float:

@@ -14,7 +14,7 @@ from threephase.errors import CheckpointError
 from threephase.grid import Run
 from threephase.results import collect
 
-SAME, MISSING = "=", "–"
+SAME, MISSING, PAPER = "=", "–", "in the paper"
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Table:
     scores: list[str]
     variants: list[str]
     cells: list[list[Cell | None]]  # each row: the variants of the first score, then those of the next
+    published: list[list[float | None]]  # the paper's figures in the same places
 
     @property
     def columns(self) -> list[tuple[str, str]]:
@@ -55,14 +56,20 @@ class Table:
         typeset.write(stem, self.to_csv(), self.to_markdown(), self.to_latex())
 
     def to_csv(self) -> str:
-        """One line for each cell that has a value: row heads, score, variant, mean, sd, n, same."""
+        """One line for each cell that has a value: row heads, score, variant, mean, sd, n, same, published."""
         rows = [
-            {**dict(zip(self.head_names, heads, strict=True)), "score": score, "variant": variant, **vars(cell)}
-            for heads, cells in zip(self.heads, self.cells, strict=True)
-            for (score, variant), cell in zip(self.columns, cells, strict=True)
+            {
+                **dict(zip(self.head_names, heads, strict=True)),
+                "score": score,
+                "variant": variant,
+                **vars(cell),
+                "published": figure,
+            }
+            for heads, cells, figures in zip(self.heads, self.cells, self.published, strict=True)
+            for (score, variant), cell, figure in zip(self.columns, cells, figures, strict=True)
             if cell is not None
         ]
-        names = [*self.head_names, "score", "variant", "mean", "sd", "n", "same"]
+        names = [*self.head_names, "score", "variant", "mean", "sd", "n", "same", "published"]
         return pd.DataFrame(rows, columns=names).to_csv(index=False, float_format="%.4f")
 
     def to_markdown(self) -> str:
@@ -88,13 +95,19 @@ class Table:
         return [" & ".join([*[""] * left, *heads]) + r" \\", rules]
 
     def _shown(self, bold: str, escape: bool = False) -> list[list[str]]:
-        """Row heads and cells as text, with the best mean of a row and score (as printed; ties too) in bold."""
+        """Row heads and cells as text, with the best mean of a row and score (as printed; ties too) in bold.
+
+        Below a row stand the paper's figures, where it has any.
+        """
         shown = []
-        for heads, cells in zip(self.heads, self.cells, strict=True):
+        for heads, cells, figures in zip(self.heads, self.cells, self.published, strict=True):
             texts = []
             for start in range(0, len(cells), len(self.variants)):
                 texts += _texts(cells[start : start + len(self.variants)], bold)
             shown.append([*(typeset.tex(head) if escape else head for head in heads), *texts])
+            if any(figure is not None for figure in figures):
+                papers = ["" if figure is None else f"{figure:.2f}" for figure in figures]
+                shown.append([*[""] * (len(heads) - 1), PAPER, *papers])
         return shown
 
 
@@ -119,17 +132,23 @@ def score_table(
     titles: dict[str, str],
     label: str,
     caption: str,
+    published: pd.DataFrame,
 ) -> Table:
     """Means over seeds, one row for each dataset and base model, one column for each score and variant.
 
+    `published` are the paper's figures: table, dataset, model, variant, score, value in percent.
+
     A variant that in all its seeds saw the same data and settings as `reference` is marked as the same.
     """
+    number = int(label.removeprefix("table").split("_")[0])
+    figures = published[published["table"] == number].set_index(["dataset", "model", "score", "variant"])["value"]
     heads: list[tuple[str, ...]] = []
-    cells = []
+    cells, papers = [], []
     for (dataset, model), rows in results.groupby(["dataset", "model"], sort=False):
         heads.append((titles.get(dataset, dataset), titles.get(model, model)))
         cells.append([_cell(rows, score, variant, reference) for score in scores for variant in variants])
-    return Table(label, caption, heads, ("Dataset", "Base model"), scores, variants, cells)
+        papers.append([figures.get((dataset, model, score, variant)) for score in scores for variant in variants])
+    return Table(label, caption, heads, ("Dataset", "Base model"), scores, variants, cells, papers)
 
 
 def _cell(rows: pd.DataFrame, score: str, variant: str, reference: str) -> Cell | None:
@@ -150,44 +169,57 @@ def best_models_on_validation(results: pd.DataFrame, reference: str) -> pd.DataF
     return results.merge(best, on=["dataset", "model"], how="inner")
 
 
-def table3(results: pd.DataFrame, variants: list[str], reference: str, titles: dict[str, str]) -> Table:
+def table3(
+    results: pd.DataFrame, variants: list[str], reference: str, titles: dict[str, str], published: pd.DataFrame
+) -> Table:
     """Table 3: accuracy of the main variants on every dataset with every base model."""
-    caption = f"Table 3. Accuracy in %, {_protocol(results, reference)}"
-    return score_table(results, ["accuracy"], variants, reference, titles, "table3_accuracy", caption)
+    caption = f"Table 3. Accuracy in %, {_protocol(results, reference, titles)}"
+    return score_table(results, ["accuracy"], variants, reference, titles, "table3_accuracy", caption, published)
 
 
-def table4(results: pd.DataFrame, variants: list[str], reference: str, titles: dict[str, str]) -> Table:
+def table4(
+    results: pd.DataFrame, variants: list[str], reference: str, titles: dict[str, str], published: pd.DataFrame
+) -> Table:
     """Table 4: ablations, with the base model of each dataset that did best on validation."""
     chosen = best_models_on_validation(results, reference)
     caption = (
-        f"Table 4. Ablations: accuracy in %, {_protocol(chosen, reference)} "
+        f"Table 4. Ablations: accuracy in %, {_protocol(chosen, reference, titles)} "
         f"Base model: the one with the lowest validation loss of {reference}."
     )
-    return score_table(chosen, ["accuracy"], variants, reference, titles, "table4_ablation", caption)
+    return score_table(chosen, ["accuracy"], variants, reference, titles, "table4_ablation", caption, published)
 
 
-def table6(results: pd.DataFrame, variants: list[str], reference: str, titles: dict[str, str]) -> Table:
+def table6(
+    results: pd.DataFrame, variants: list[str], reference: str, titles: dict[str, str], published: pd.DataFrame
+) -> Table:
     """Table 6: precision and recall of the main variants."""
-    caption = f"Table 6. Precision and recall in %, {_averaging(results)}, {_protocol(results, reference)}"
+    caption = f"Table 6. Precision and recall in %, {_averaging(results)}, {_protocol(results, reference, titles)}"
     label = "table6_precision_recall"
-    return score_table(results, ["precision", "recall"], variants, reference, titles, label, caption)
+    return score_table(results, ["precision", "recall"], variants, reference, titles, label, caption, published)
 
 
-def table7(results: pd.DataFrame, variants: list[str], reference: str, titles: dict[str, str]) -> Table:
+def table7(
+    results: pd.DataFrame, variants: list[str], reference: str, titles: dict[str, str], published: pd.DataFrame
+) -> Table:
     """Table 7: F1 of the main variants."""
-    caption = f"Table 7. F1 in %, {_averaging(results)}, {_protocol(results, reference)}"
-    return score_table(results, ["f1"], variants, reference, titles, "table7_f1", caption)
+    caption = f"Table 7. F1 in %, {_averaging(results)}, {_protocol(results, reference, titles)}"
+    return score_table(results, ["f1"], variants, reference, titles, "table7_f1", caption, published)
 
 
-def write_table(make: Callable[..., Table], params: Any, files: list[str], root: Path = Path("results")) -> None:
+def write_table(
+    make: Callable[..., Table], params: Any, published: str, files: list[str], root: Path = Path("results")
+) -> None:
     """Join the runs that a rule names in its params, and write the table that `make` makes of them.
+
+    `published` is the file of the paper's figures.
 
     Raises CheckpointError where a run is stale (`results.collect`), or where there is no run at all.
     """
     runs = [Run(*run) for run in params.runs]
     if not runs:
         raise CheckpointError(f"{files[0]}: none of its runs exists yet; run `snakemake` without `tables.partial`")
-    table = make(collect(runs, params.asked, root), params.variants, params.reference, params.titles)
+    results = collect(runs, params.asked, root)
+    table = make(results, params.variants, params.reference, params.titles, pd.read_csv(published))
     incomplete = remarks_by_dataset(runs, params.expected, params.titles, root)
     if incomplete:
         table = replace(table, caption=f"{table.caption} {incomplete}")
@@ -209,9 +241,9 @@ def remarks_by_dataset(
     return f"Not the whole data: {'; '.join(noted)}." if noted else ""
 
 
-def _protocol(results: pd.DataFrame, reference: str) -> str:
+def _protocol(results: pd.DataFrame, reference: str, titles: dict[str, str]) -> str:
     tests = results.groupby("dataset", sort=False)["n_test"].first()
-    rows = ", ".join(f"{dataset} {count}" for dataset, count in tests.items())
+    rows = ", ".join(f"{titles.get(dataset, dataset)} {count:,}" for dataset, count in tests.items())
     return (
         "mean ± standard deviation over seeds (number of seeds). Best of a row bold. Settings and best epoch "
         f"chosen on validation; test read once. Test rows: {rows}. "

@@ -94,7 +94,10 @@ def test_differences_and_caps_are_said() -> None:
     capped = described({"train": 5, "test": 2})
     assert differences(capped, {"train": 13, "test": 3, "validation": None, "unlabelled": 2}) == []
     assert differences(capped, {"train": 1300, "test": 3}) == ["train 13 of 1,300"]
-    assert remarks(capped, {"train": 1300}) == "incomplete: train 13 of 1,300; capped: train 5 of 13, test 2 of 3"
+    assert (
+        remarks(described({"train": 5, "test": 2, "unlabelled": 1}), {"train": 1300, "unlabelled": 9})
+        == "incomplete: train 13 of 1,300; capped: train 5 of 13, test 2 of 3"
+    )
     assert remarks(described({}), {"train": 13}) == ""
 
 

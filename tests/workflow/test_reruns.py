@@ -175,7 +175,7 @@ def test_an_edited_docstring_of_the_tables_reruns_nothing(checkout: Checkout) ->
 
 
 def test_edited_tables_are_made_again_and_nothing_else(checkout: Checkout) -> None:
-    checkout.edit("src/threephase/tables.py", lambda text: text.replace('MISSING = "=", "–"', 'MISSING = "=", "?"'))
+    checkout.edit("src/threephase/tables.py", lambda text: text.replace('"=", "–"', '"=", "?"'))
     assert checkout.planned() == TABLES - {("results", "")}
 
 

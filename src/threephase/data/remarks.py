@@ -29,6 +29,8 @@ def caps(dataset: dict[str, Any]) -> list[str]:
 
 
 def remarks(dataset: dict[str, Any], expected: dict[str, int | None]) -> str:
-    """Both in one phrase; empty where the dataset is whole."""
+    """What a caption says of training and test rows; empty where they are all there. Table 1 has the rest."""
+    shown = ("train ", "test ")
     parts = {"incomplete: ": differences(dataset, expected), "capped: ": caps(dataset)}
-    return "; ".join(name + ", ".join(found) for name, found in parts.items() if found)
+    kept = {name: [phrase for phrase in found if phrase.startswith(shown)] for name, found in parts.items()}
+    return "; ".join(name + ", ".join(found) for name, found in kept.items() if found)
