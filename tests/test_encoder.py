@@ -16,18 +16,24 @@ from threephase.encoder import (
     position_limit,
     resolve_max_length,
     save_encoder,
-    tokenise,
     without_normalize,
 )
+from threephase.engines import LibraryEncoder
 from threephase.errors import ModelError
 from threephase.settings.base_model import BaseModelSettings
+from threephase.tokens import tokenise
+
+
+def padded(encoder: SentenceTransformer, texts: list[str]) -> dict[str, torch.Tensor]:
+    return LibraryEncoder(encoder).batch(tokenise(encoder, texts))
+
 
 TEXTS = ["the match of the team", "a song and a very long tour of the band with the album"]
 
 
 def test_a_plain_model_is_pooled_by_its_first_token(base_models: dict[str, Path]) -> None:
     encoder = load_encoder(base_models["bert"])
-    features = encoder(tokenise(encoder, TEXTS))
+    features = encoder(padded(encoder, TEXTS))
     assert torch.equal(features["sentence_embedding"], features["token_embeddings"][:, 0])
 
 
@@ -59,9 +65,9 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["bert", "roberta"])
 def test_an_added_layer_changes_nothing_at_first_and_has_no_activation(base_models: dict[str, Path], name: str) -> None:
     encoder = load_encoder(base_models[name]).eval()
-    before = encoder(tokenise(encoder, TEXTS))["sentence_embedding"]
+    before = encoder(padded(encoder, TEXTS))["sentence_embedding"]
     add_dense(encoder)
-    after = encoder(tokenise(encoder, TEXTS))["sentence_embedding"]
+    after = encoder(padded(encoder, TEXTS))["sentence_embedding"]
     assert torch.equal(before, after)
     dense = encoder[-1]
     assert isinstance(dense, Dense)
@@ -80,7 +86,7 @@ def test_added_layer_and_length_survive_saving(base_models: dict[str, Path], tmp
     assert torch.allclose(
         again.encode(TEXTS, convert_to_tensor=True), encoder.eval().encode(TEXTS, convert_to_tensor=True)
     )
-    assert tokenise(again, TEXTS)["input_ids"].shape[1] == 9
+    assert padded(again, TEXTS)["input_ids"].shape[1] == 9
     assert not list((tmp_path / "saved").rglob("*.bin"))
 
 
@@ -105,7 +111,7 @@ def test_a_text_of_the_models_full_length_can_be_embedded(base_models: dict[str,
     for name in ("bert", "roberta"):
         encoder = load_encoder(base_models[name])
         encoder.max_seq_length = resolve_max_length("model", encoder, TEXTS)
-        features = tokenise(encoder, [TEXTS[1] * 20])
+        features = padded(encoder, [TEXTS[1] * 20])
         assert features["input_ids"].shape == (1, 64)
         assert encoder(features)["sentence_embedding"].isfinite().all()
 

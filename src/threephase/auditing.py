@@ -4,9 +4,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from sentence_transformers import SentenceTransformer
-
 from threephase.checkpoint import DATASET, read_json, write_json
 from threephase.data.audit import audit, findings, token_lengths
 from threephase.data.sources import read_source
@@ -14,8 +11,7 @@ from threephase.data.splits import split
 from threephase.encoder import load_encoder, resolve_max_length
 from threephase.settings.common import MaxLength
 from threephase.settings.dataset import DatasetSettings, Limits
-
-BATCH = 4096  # texts tokenised at once, so that memory does not grow with the dataset
+from threephase.tokens import count_tokens
 
 
 class Reader(NamedTuple):
@@ -44,18 +40,10 @@ def audit_dataset(
     for name, reader in readers.items():
         encoder = load_encoder(reader.folder)
         max_length = resolve_max_length(reader.max_length, encoder, whole.splits["train"]["text"])
-        found["tokens"][name] = token_lengths(whole, partial(_tokens, encoder), max_length)
+        found["tokens"][name] = token_lengths(whole, partial(count_tokens, encoder), max_length)
     lines = findings(found, read_json(data / DATASET))
     out.parent.mkdir(parents=True, exist_ok=True)
     write_json(out, found)
     body = "\n".join(f"- {line}" for line in lines) or "Nothing to remark."
     out.with_suffix(".md").write_text(f"# Audit of {out.stem}\n\n{body}\n", encoding="utf-8")
     return lines
-
-
-def _tokens(encoder: SentenceTransformer, texts: list[str]) -> np.ndarray:
-    lengths: list[int] = []
-    for start in range(0, len(texts), BATCH):
-        ids = encoder.tokenizer(texts[start : start + BATCH], truncation=False, verbose=False)["input_ids"]
-        lengths += map(len, ids)
-    return np.array(lengths)

@@ -9,7 +9,18 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
 from threephase.checkpoint import read_json, write_json
-from threephase.encoder import embed, embedding_width, load_encoder, tokenise
+from threephase.encoder import embedding_width, load_encoder
+from threephase.engines import (
+    AnyBatch,
+    arithmetic,
+    device_of,
+    embed,
+    resolve_engine,
+    resolve_precision,
+    with_engine,
+)
+from threephase.settings.common import Engine, Precision
+from threephase.tokens import tokenise
 
 HEAD = "classifier"
 
@@ -22,10 +33,12 @@ class Classifier(nn.Module):
         label_names: the K classes, in the order of the outputs.
         hidden, dropout, activation: of the head.
         freeze: the encoder is not trained, and gives the vectors it gives at test time (no dropout).
+        engine: how the encoder is computed.
 
     Inputs:
-        features: tokenised texts, each tensor (b, t).
         labels: (b,) places in `label_names`.
+        texts: a batch of texts; or
+        vectors: (b, d) what the encoder made of them.
 
     Gives {"loss"}: the cross-entropy L_ft (eq. 9), mean over the batch.
     """
@@ -38,9 +51,11 @@ class Classifier(nn.Module):
         dropout: float,
         activation: str,
         freeze: bool = False,
+        engine: Engine = "auto",
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.encode = with_engine(encoder, engine)
         self.label_names = label_names
         self.shape = {"hidden": hidden, "dropout": dropout, "activation": activation}
         self.freeze = freeze
@@ -54,18 +69,15 @@ class Classifier(nn.Module):
         for weight in encoder.parameters():
             weight.requires_grad_(not freeze)
 
-    def train(self, mode: bool = True) -> "Classifier":
-        super().train(mode)
-        if self.freeze:
-            self.encoder.eval()
-        return self
+    def forward(
+        self, labels: Tensor, texts: AnyBatch | None = None, vectors: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        given = self.encode(texts) if vectors is None else vectors.to(self.encoder.device)
+        return {"loss": self.loss(given, labels)}
 
-    def logits(self, features: dict[str, Tensor]) -> Tensor:
-        """Scores (b, K) before softmax."""
-        return self.head(embed(self.encoder, features))
-
-    def forward(self, features: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
-        return {"loss": nn.functional.cross_entropy(self.logits(features).float(), labels)}
+    def loss(self, vectors: Tensor, labels: Tensor) -> Tensor:
+        """L_ft of vectors (b, d)."""
+        return nn.functional.cross_entropy(self.head(vectors).float(), labels.to(vectors.device))
 
     def save_head(self, folder: Path) -> None:
         """Write the head beside its encoder."""
@@ -74,26 +86,20 @@ class Classifier(nn.Module):
         write_json(folder / HEAD / "config.json", {**self.shape, "label_names": self.label_names})
 
 
-def load_classifier(folder: Path) -> Classifier:
+def load_classifier(folder: Path, engine: Engine = "auto") -> Classifier:
     """Load a classifier from the checkpoint of phase 3."""
     config = read_json(folder / HEAD / "config.json")
-    classifier = Classifier(load_encoder(folder), **config)
+    classifier = Classifier(load_encoder(folder), **config, engine=engine)
     classifier.head.load_state_dict(load_file(folder / HEAD / "model.safetensors"))
     return classifier.eval()
 
 
-def predict(classifier: Classifier, texts: list[str], batch_size: int, precision: str) -> np.ndarray:
+def predict(
+    classifier: Classifier, texts: list[str], batch_size: int = 128, precision: Precision = "auto"
+) -> np.ndarray:
     """Probabilities (n, K) of the classes for each text, on a GPU where there is one."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device_of(resolve_engine("auto", classifier.encoder))
     classifier.to(device)
-    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
-    # batches of like length need little padding; the first is the largest
-    order = np.argsort([-len(text) for text in texts], kind="stable")
-    probabilities = np.empty((len(texts), len(classifier.label_names)), dtype=np.float32)
-    with torch.inference_mode(), torch.autocast(device, dtype, enabled=dtype is not torch.float32):
-        for start in range(0, len(texts), batch_size):
-            places = order[start : start + batch_size]
-            features = tokenise(classifier.encoder, [texts[place] for place in places])
-            logits = classifier.logits({key: value.to(device) for key, value in features.items()})
-            probabilities[places] = logits.float().softmax(dim=1).cpu().numpy()
-    return probabilities
+    with torch.inference_mode(), arithmetic(resolve_precision(precision), device):
+        vectors = embed(classifier.encode, tokenise(classifier.encoder, texts), batch_size)
+        return classifier.head(vectors).float().softmax(dim=1).cpu().numpy()

@@ -1,14 +1,15 @@
 """The encoder: a SentenceTransformer that each phase takes over, extends by a layer and trains."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize
-from torch import Tensor, nn
+from torch import nn
 
 from threephase.errors import ModelError
+from threephase.tokens import count_tokens
 
 # The longest training text is allowed for with this margin (Table 5, footnote 5).
 LONGEST_MARGIN = 1.2
@@ -70,7 +71,7 @@ def position_limit(encoder: SentenceTransformer) -> int:
     return int(encoder.transformers_model.config.max_position_embeddings)
 
 
-def resolve_max_length(rule: int | str, encoder: SentenceTransformer, texts: Iterable[str]) -> int:
+def resolve_max_length(rule: int | str, encoder: SentenceTransformer, texts: Sequence[str]) -> int:
     """Tokens per text (special ones counted) by one of the three length rules, never above the model's positions.
 
     A number is taken as it is; "longest" is 1.2 × the longest of `texts`; "model" is the model's limit.
@@ -79,17 +80,5 @@ def resolve_max_length(rule: int | str, encoder: SentenceTransformer, texts: Ite
     if rule == "model":
         return limit
     if rule == "longest":
-        lengths = (len(ids) for ids in encoder.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"])
-        return min(limit, int(LONGEST_MARGIN * max(lengths)))
+        return min(limit, int(LONGEST_MARGIN * count_tokens(encoder, texts).max()))
     return min(limit, int(rule))
-
-
-def tokenise(encoder: SentenceTransformer, texts: list[str]) -> dict[str, Tensor]:
-    """Token ids and masks of a batch, each (b, t), padded to its longest text, cut at the encoder's length."""
-    features = encoder.preprocess(texts)
-    return {key: value for key, value in features.items() if isinstance(value, Tensor)}
-
-
-def embed(encoder: nn.Module, features: dict[str, Tensor]) -> Tensor:
-    """Vectors (b, d) of a tokenised batch."""
-    return encoder(dict(features))["sentence_embedding"]

@@ -4,12 +4,13 @@ from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.losses import CosineSimilarityLoss, DenoisingAutoEncoderLoss
+from sentence_transformers.sentence_transformer.losses import DenoisingAutoEncoderLoss
 from torch import Tensor, nn
 
+from threephase.engines import AnyBatch, LibraryEncoder, with_engine
 from threephase.errors import ModelError
-
-Features = dict[str, Tensor]
+from threephase.packed.model import PackedDecoder, Pass
+from threephase.settings.common import Engine
 
 
 class ReconstructionLoss(nn.Module):
@@ -21,19 +22,21 @@ class ReconstructionLoss(nn.Module):
 
     Args:
         encoder: its folder must still be on disk, for the decoder is loaded from there.
+        engine: how it is computed.
 
     References:
         Wang et al. 2021, TSDAE, https://arxiv.org/abs/2104.06979
 
     Inputs:
-        source: tokenised noised texts, each tensor (b, s).
-        labels: tokenised clean texts, each tensor (b, t); padding is not scored.
+        source: a batch of noised texts.
+        target: the clean texts in the same order; the mean is over all their tokens but the first of each.
 
     Example:
-        loss = ReconstructionLoss(encoder)(source=tokenise(encoder, noised), labels=tokenise(encoder, clean))["loss"]
+        loss = ReconstructionLoss(encoder)
+        loss(source=loss.encode.batch(noised), target=loss.encode.batch(clean))["loss"]
     """
 
-    def __init__(self, encoder: SentenceTransformer) -> None:
+    def __init__(self, encoder: SentenceTransformer, engine: Engine = "auto") -> None:
         super().__init__()
         try:
             self.loss = DenoisingAutoEncoderLoss(encoder, tie_encoder_decoder=True)
@@ -43,9 +46,17 @@ class ReconstructionLoss(nn.Module):
                 f"base models of type '{kind}' have no decoder, so phase 1 cannot train them; "
                 "use BERT, RoBERTa or a model built on them, or variants without dae"
             ) from error
+        self.encode = with_engine(encoder, engine)
+        if not isinstance(self.encode, LibraryEncoder):
+            self.decode = PackedDecoder(self.loss.decoder)
 
-    def forward(self, source: Features, labels: Features) -> dict[str, Tensor]:
-        return {"loss": self.loss([dict(source), dict(labels)], None)}
+    def forward(self, source: AnyBatch, target: AnyBatch) -> dict[str, Tensor]:
+        if isinstance(self.encode, LibraryEncoder):
+            assert isinstance(source, dict)
+            assert isinstance(target, dict)
+            return {"loss": self.loss([self.encode.on_device(source), self.encode.on_device(target)], None)}
+        given = Pass(self.training)
+        return {"loss": self.decode(self.encode(source, given), target, given)}
 
 
 class SiameseLoss(nn.Module):
@@ -53,21 +64,29 @@ class SiameseLoss(nn.Module):
 
     Args:
         encoder: embeds both texts of a pair.
+        engine: how it is computed.
 
     Inputs:
-        left, right: tokenised texts, each tensor (b, t).
+        texts: a batch of 2b texts, the left ones of all pairs and then the right ones.
         labels: (b,) label_{u,v} in [0, 1].
 
     Example:
-        SiameseLoss(encoder)(left=tokenise(encoder, a), right=tokenise(encoder, b), labels=torch.tensor([1.0]))["loss"]
+        loss = SiameseLoss(encoder)
+        loss(texts=loss.encode.batch(left + right), labels=torch.tensor([1.0]))["loss"]
     """
 
-    def __init__(self, encoder: SentenceTransformer) -> None:
+    def __init__(self, encoder: SentenceTransformer, engine: Engine = "auto") -> None:
         super().__init__()
-        self.loss = CosineSimilarityLoss(encoder)
+        self.encode = with_engine(encoder, engine)
 
-    def forward(self, left: Features, right: Features, labels: Tensor) -> dict[str, Tensor]:
-        return {"loss": self.loss([dict(left), dict(right)], labels)}
+    def forward(self, texts: AnyBatch, labels: Tensor) -> dict[str, Tensor]:
+        u, v = self.encode(texts).chunk(2)
+        return {"loss": squared_distance(u, v, labels.to(u.device))}
+
+
+def squared_distance(u: Tensor, v: Tensor, labels: Tensor) -> Tensor:
+    """Eq. (3): mean of (label − cosine(u, v))² over b pairs; u, v: (b, d), labels: (b,)."""
+    return nn.functional.mse_loss(torch.cosine_similarity(u.float(), v.float()), labels)
 
 
 class JointLoss(nn.Module):
@@ -79,7 +98,7 @@ class JointLoss(nn.Module):
 
     Inputs:
         dae: a batch as `ReconstructionLoss` takes it.
-        cl: a batch as `SiameseLoss` takes it. A batch that is left out adds nothing, which validation uses.
+        cl: a batch as `SiameseLoss` takes it.
     """
 
     def __init__(self, reconstruction: ReconstructionLoss, siamese: SiameseLoss) -> None:
@@ -87,10 +106,5 @@ class JointLoss(nn.Module):
         self.reconstruction = reconstruction
         self.siamese = siamese
 
-    def forward(self, dae: dict[str, Any] | None = None, cl: dict[str, Any] | None = None) -> dict[str, Tensor]:
-        losses = [
-            loss(**batch)["loss"]
-            for loss, batch in ((self.reconstruction, dae), (self.siamese, cl))
-            if batch is not None
-        ]
-        return {"loss": torch.stack(losses).sum()}
+    def forward(self, dae: dict[str, Any], cl: dict[str, Any]) -> dict[str, Tensor]:
+        return {"loss": self.reconstruction(**dae)["loss"] + self.siamese(**cl)["loss"]}

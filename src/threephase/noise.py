@@ -12,10 +12,17 @@ def delete_words(text: str, deletion_ratio: float, rng: np.random.Generator) -> 
     words = text.split()
     if not words:
         return text
-    keep = rng.random(len(words)) >= deletion_ratio
+    return " ".join(
+        word for word, stays in zip(words, kept_words(len(words), deletion_ratio, rng), strict=True) if stays
+    )
+
+
+def kept_words(words: int, deletion_ratio: float, rng: np.random.Generator) -> np.ndarray:
+    """Which of so many words (at least one) stay: a mask (words,) with at least one True."""
+    keep = rng.random(words) >= deletion_ratio
     if not keep.any():
-        keep[rng.integers(len(words))] = True
-    return " ".join(word for word, kept in zip(words, keep, strict=True) if kept)
+        keep[rng.integers(words)] = True
+    return keep
 
 
 def delete_stop_words(

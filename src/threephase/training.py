@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,8 +21,10 @@ from transformers import (
     TrainingArguments,
 )
 
+from threephase.engines import arithmetic, device_of
 from threephase.progress import ProgressBar
-from threephase.settings.common import PhaseSettings
+from threephase.seeding import generator
+from threephase.settings.common import PhaseSettings, Precision
 
 logger = logging.getLogger(__name__)
 
@@ -32,15 +34,14 @@ class Task:
     """What a phase hands to the training loop.
 
     `model` takes a batch that `collate` made of items and gives {"loss": scalar}. `batches` yields, for each step
-    of an epoch, the keys of its items in `train`. The validation loss is the sum over the parts of `validation`, of
-    each the mean over its items; the state that has it lowest is kept, and `patience` evaluations without a new
-    minimum end the training.
+    of an epoch, the keys of its items in `train`. `validate` gives the validation loss; the state that has it lowest
+    is kept, and `patience` evaluations without a new minimum end the training.
     """
 
     model: nn.Module
     train: Dataset
     batches: Sampler[list[Any]]
-    validation: list[list[Any]]
+    validate: Callable[[], float]
     collate: Callable[[list[Any]], dict[str, Any]]
     epochs: int
     evaluations: int
@@ -62,23 +63,13 @@ class Fitted:
         return f"best validation loss {self.best_loss:.4f} at step {self.best_step} of {self.steps}"
 
 
-def resolve_precision(precision: str) -> str:
-    """The arithmetic that "auto" means on this machine: bf16 where the hardware computes it, else fp32."""
-    if precision != "auto":
-        return precision
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "fp32"
-
-
 def fit(task: Task, settings: PhaseSettings, seed: int, title: str) -> Fitted:
-    """Train `task.model` in place and leave its best state in it.
+    """Train `task.model` in place and leave its best state in it; `settings` have engine and precision resolved.
 
     AdamW, linear warm-up and decay over the full number of epochs; validation loss is measured `evaluations`
     times at even distances.
     """
     keep_best = KeepBest(task.evaluations, task.patience)
-    precision = resolve_precision(settings.precision)
     with TemporaryDirectory(prefix="threephase-") as scratch:
         steps = task.epochs * len(task.batches)  # type: ignore[arg-type]
         arguments = TrainingArguments(
@@ -90,9 +81,9 @@ def fit(task: Task, settings: PhaseSettings, seed: int, title: str) -> Fitted:
             max_grad_norm=settings.max_grad_norm,
             lr_scheduler_type="linear",
             warmup_steps=math.ceil(settings.warmup * steps),
-            bf16=precision == "bf16",
-            fp16=precision == "fp16",
-            use_cpu=not torch.cuda.is_available(),
+            bf16=settings.precision == "bf16",
+            fp16=settings.precision == "fp16",
+            use_cpu=device_of(settings.engine) == "cpu",
             seed=seed,
             data_seed=seed,
             eval_strategy="no",  # KeepBest asks for the evaluations
@@ -102,7 +93,7 @@ def fit(task: Task, settings: PhaseSettings, seed: int, title: str) -> Fitted:
             disable_tqdm=True,
             report_to="none",
         )
-        trainer = PhaseTrainer(task, settings.eval_batch_size, arguments, [keep_best, ProgressBar(title)])
+        trainer = PhaseTrainer(task, settings.precision, arguments, [keep_best, ProgressBar(title)])
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ProgressCallback)
         trainer.train()
@@ -114,32 +105,29 @@ class PhaseTrainer(Trainer):
     """The Trainer with the batches and the validation of a task."""
 
     def __init__(
-        self, task: Task, eval_batch_size: int, arguments: TrainingArguments, callbacks: list[TrainerCallback]
+        self, task: Task, precision: Precision, arguments: TrainingArguments, callbacks: list[TrainerCallback]
     ) -> None:
         super().__init__(task.model, arguments, task.collate, callbacks=callbacks)
         self.task = task
-        self.eval_batch_size = eval_batch_size
+        self.precision = precision
 
     def get_train_dataloader(self) -> DataLoader:
         task = self.task
         return self.accelerator.prepare(DataLoader(task.train, batch_sampler=task.batches, collate_fn=task.collate))
 
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        # dropout is a function of (seed, step), as noise and pairs are of (seed, epoch, row)
+        torch.manual_seed(int(generator(self.args.seed, "dropout", self.state.global_step).integers(2**63)))
+        return super().training_step(*args, **kwargs)
+
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """The validation loss, as {"eval_loss": …}."""
         self.task.model.eval()
-        metrics = {"eval_loss": sum(self._mean_loss(part) for part in self.task.validation)}
+        with torch.inference_mode(), arithmetic(self.precision, self.args.device.type):
+            metrics = {"eval_loss": self.task.validate()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
-
-    def _mean_loss(self, items: list[Any]) -> float:
-        total = 0.0
-        for start in range(0, len(items), self.eval_batch_size):
-            part = items[start : start + self.eval_batch_size]
-            batch = self._prepare_inputs(self.task.collate(part))
-            with torch.inference_mode():
-                total += len(part) * self.task.model(**batch)["loss"].item()
-        return total / len(items)
 
 
 class KeepBest(TrainerCallback):
@@ -167,8 +155,8 @@ class KeepBest(TrainerCallback):
         loss = kwargs["metrics"]["eval_loss"]
         if loss < self.loss:
             self.loss, self.step, self._since_best = loss, state.global_step, 0
-            # each shared parameter once; the model has no other state
-            self._weights = {name: weight.detach().clone() for name, weight in kwargs["model"].named_parameters()}
+            # each shared parameter once; what is not trained stays, and the model has no other state
+            self._weights = {name: weight.detach().clone() for name, weight in _trained(kwargs["model"])}
             return
         self._since_best += 1
         if self.patience is not None and self._since_best >= self.patience:
@@ -177,9 +165,13 @@ class KeepBest(TrainerCallback):
     def restore(self, model: nn.Module) -> None:
         """Put the kept weights back into the model, and the model back on the CPU."""
         with torch.no_grad():
-            for name, weight in model.named_parameters():
+            for name, weight in _trained(model):
                 weight.copy_(self._weights[name])
         model.cpu().eval()
+
+
+def _trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    return ((name, weight) for name, weight in model.named_parameters() if weight.requires_grad)
 
 
 def _history(log: list[dict[str, Any]]) -> pd.DataFrame:

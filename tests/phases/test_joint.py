@@ -20,6 +20,7 @@ from threephase.phases.finetune import FT
 from threephase.phases.joint import JOINT, JointBatches, JointKey
 from threephase.phases.run import run_phase
 from threephase.settings.joint import JointSettings
+from threephase.tokens import tokenise
 
 SETTINGS = JointSettings(epochs=2, pairs_per_text=1, lr=1e-3, batch_size=8, max_length=16, precision="fp32")
 
@@ -86,9 +87,13 @@ def test_the_loss_is_the_sum_of_both_and_reaches_the_shared_layers(base_models: 
     reconstruction = ReconstructionLoss(as_it_stands(encoder))
     add_dense(encoder)
     both = JointLoss(reconstruction, SiameseLoss(encoder)).eval()
-    texts = dae.collate(encoder, [("match team", "the match of the team"), ("song", "a song")])
-    pairs = contrastive.collate(encoder, [("a match", "a song", 0.0)])
-    alone = [both(dae=texts)["loss"], both(cl=pairs)["loss"]]
+    noised, clean = (
+        tokenise(encoder, texts) for texts in (["match team", "song"], ["the match of the team", "a song"])
+    )
+    texts = dae.collate(reconstruction.encode, list(zip(noised, clean, strict=True)))
+    left, right = tokenise(encoder, ["a match", "a song"])
+    pairs = contrastive.collate(both.siamese.encode, [(left, right, 0.0)])
+    alone = [both.reconstruction(**texts)["loss"], both.siamese(**pairs)["loss"]]
     together = both(dae=texts, cl=pairs)["loss"]
     assert together.item() == pytest.approx(alone[0].item() + alone[1].item(), rel=1e-6)
     together.backward()
@@ -96,11 +101,11 @@ def test_the_loss_is_the_sum_of_both_and_reaches_the_shared_layers(base_models: 
     shared = bottleneck.linear.weight.grad
     assert shared is not None
     both.zero_grad()
-    both(dae=texts)["loss"].backward()
+    both.reconstruction(**texts)["loss"].backward()
     assert projection.linear.weight.grad is None  # the decoder reads the bottleneck, not the projection
     only_dae = bottleneck.linear.weight.grad
     both.zero_grad()
-    both(cl=pairs)["loss"].backward()
+    both.siamese(**pairs)["loss"].backward()
     assert torch.allclose(shared, only_dae + bottleneck.linear.weight.grad, atol=1e-6)
 
 
@@ -136,12 +141,17 @@ def test_the_same_seed_gives_the_same_weights(base_models: dict[str, Path], data
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_items_say_which_stream_they_are_from(dataset: Path) -> None:
-    noised = dae.NoisedTexts(["a b c d"], 0.5, 1, "dae-noise")
+def test_items_say_which_stream_they_are_from(base_models: dict[str, Path], dataset: Path) -> None:
+    encoder = load_encoder(base_models["bert"])
+    noised = dae.NoisedTexts(encoder, ["the match of the team"], 0.5, 1, "dae-noise")
     balanced = contrastive.balance(read_split(dataset, "train"), SETTINGS, seed=1)
     draw = contrastive.pairs_of(balanced, 1, seed=1)
-    items = joint.JointItems(noised, [contrastive.TextPairs(balanced.texts, draw)])
-    assert items[JointKey("dae", Key(0, 0))] == ("dae", noised[Key(0, 0)])
+    texts = tokenise(encoder, balanced.texts)
+    items = joint.JointItems(noised, [contrastive.TextPairs(texts, draw)])
+    stream, (short, whole) = items[JointKey("dae", Key(0, 0))]
+    assert (stream, short.tolist(), whole.tolist()) == ("dae", *(part.tolist() for part in noised[Key(0, 0)]))
     stream, (left, right, target) = items[JointKey("cl", Key(0, 3))]
-    assert (stream, left, right) == ("cl", balanced.texts[draw.left[3]], balanced.texts[draw.right[3]])
+    assert stream == "cl"
+    assert left.tolist() == texts[draw.left[3]].tolist()
+    assert right.tolist() == texts[draw.right[3]].tolist()
     assert target in (0.0, 1.0)

@@ -122,6 +122,50 @@ def test_the_best_epoch_is_restored_and_patience_ends_the_training(
     assert loss == pytest.approx(history["validation_loss"][best], rel=1e-3)
 
 
+@pytest.mark.parametrize("changes", [{}, {"weight_decay": 0.1}], ids=["compact vocabulary", "with weight decay"])
+def test_both_engines_train_to_like_losses(
+    chain: dict[str, Path], dataset: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    """Dropout is drawn differently; the curves are close because the tiny models have learnt most of it."""
+    for phase, parent in ((DAE, "base"), (CL, "dae"), (FT, "cl")):
+        curves = []
+        for engine in ("library", "packed"):
+            out = train(phase, dataset, chain[parent], tmp_path / engine, engine=engine, **changes)
+            assert settings_of(out)["settings"]["engine"] == engine
+            curves.append(pd.read_csv(out / "history.csv")["validation_loss"].dropna().to_numpy())
+        assert np.allclose(*curves, rtol=0.1, atol=0.02), (phase.name, curves)
+
+
+def test_without_dropout_both_engines_and_both_vocabularies_train_the_same_weights(
+    base_models: dict[str, Path], dataset: Path, tmp_path: Path
+) -> None:
+    import json as json_module
+    import shutil
+
+    from threephase.checkpoint import COMPLETE, file_hashes, write_json
+
+    for name, base in base_models.items():
+        still = tmp_path / name
+        shutil.copytree(base, still)
+        for path in still.glob("config.json"):
+            config = json_module.loads(path.read_text())
+            path.write_text(
+                json_module.dumps(config | {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0})
+            )
+        (still / COMPLETE).unlink()
+        write_json(still / COMPLETE, {"files": file_hashes(still)})
+        for phase, changes in ((DAE, {}), (CL, {}), (FT, {"head_dropout": 0.0})):
+            trained = [
+                weights(
+                    train(phase, dataset, still, tmp_path / "out", engine=engine, compact_vocabulary=compact, **changes)
+                )
+                for engine, compact in (("library", False), ("packed", False), ("packed", True))
+            ]
+            for key, weight in trained[0].items():
+                assert torch.allclose(trained[1][key], weight, atol=2e-4), (name, phase.name, key)
+                assert torch.allclose(trained[2][key], trained[1][key], atol=1e-6), (name, phase.name, key)
+
+
 def test_a_frozen_encoder_stays_as_it_was_and_the_head_learns(
     chain: dict[str, Path], dataset: Path, tmp_path: Path
 ) -> None:
@@ -204,26 +248,32 @@ def test_bf16_trains_to_a_like_validation_loss(chain: dict[str, Path], dataset: 
     assert all(weight.dtype == torch.float32 for weight in weights(half).values())
 
 
-def test_noise_is_a_function_of_seed_epoch_and_row() -> None:
-    texts = ["a b c d e f g h i j k l"] * 3
-    noised = NoisedTexts(texts, 0.5, seed=1, purpose="dae-noise")
-    first = [noised[Key(0, row)] for row in range(3)]
-    assert [noised[Key(0, row)] for row in (2, 1, 0)] == first[::-1]
-    assert len({text for text, _ in first}) == 3
-    assert [noised[Key(1, row)] for row in range(3)] != first
-    assert [NoisedTexts(texts, 0.5, 2, "dae-noise")[Key(0, row)] for row in range(3)] != first
+def test_noise_is_a_function_of_seed_epoch_and_row(base_models: dict[str, Path]) -> None:
+    encoder = load_encoder(base_models["bert"])
+    texts = ["the match of the team with a goal from a coach of the league"] * 3
+
+    def noised(seed: int, epoch: int, rows: tuple[int, ...] = (0, 1, 2)) -> list[tuple[int, ...]]:
+        items = NoisedTexts(encoder, texts, 0.5, seed, "dae-noise")
+        return [tuple(items[Key(epoch, row)][0].tolist()) for row in rows]
+
+    first = noised(1, 0)
+    assert noised(1, 0, (2, 1, 0)) == first[::-1]
+    assert len(set(first)) == 3
+    assert noised(1, 1) != first
+    assert noised(2, 0) != first
 
 
 def test_each_epoch_of_the_training_has_its_own_noise(
     base_models: dict[str, Path], dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[tuple[int, str]] = []
+    seen: list[tuple[int, tuple[int, ...]]] = []
     original = NoisedTexts.__getitem__
 
-    def watched(self: NoisedTexts, key: Key) -> tuple[str, str]:
+    def watched(self: NoisedTexts, key: Key) -> tuple[np.ndarray, np.ndarray]:
+        item = original(self, key)
         if self.purpose == "dae-noise":
-            seen.append((key.epoch, original(self, key)[0]))
-        return original(self, key)
+            seen.append((key.epoch, tuple(item[0].tolist())))
+        return item
 
     monkeypatch.setattr(NoisedTexts, "__getitem__", watched)
     train(DAE, dataset, base_models["bert"], tmp_path / "dae", epochs=3)

@@ -13,14 +13,17 @@ from torch.utils.data import Dataset
 from threephase.batches import Key, ShuffledBatches
 from threephase.checkpoint import fingerprint
 from threephase.data.store import LabelledTexts, read_split
-from threephase.encoder import add_dense, tokenise
+from threephase.encoder import add_dense
+from threephase.engines import AnyEncoder, embed
 from threephase.imbalance import balanced_rows
-from threephase.losses import SiameseLoss
+from threephase.losses import SiameseLoss, squared_distance
 from threephase.noise import delete_stop_words, negation_safe_stop_words
+from threephase.packed.vocabulary import compact
 from threephase.pairs import Pairs, draw_pairs, rounds_of_pairs
 from threephase.phases.run import Phase, Prepared
 from threephase.seeding import generator
 from threephase.settings.contrastive import ContrastiveSettings, PairSettings
+from threephase.tokens import TokenisedTexts, Tokens, tokenise
 from threephase.training import Task
 
 # Settings that act through the pairs alone.
@@ -36,25 +39,29 @@ class Balanced(NamedTuple):
 
 
 class TextPairs(Dataset):
-    """Pairs of texts with their label value."""
+    """Token ids of the two texts of a pair, and its label value."""
 
-    def __init__(self, texts: list[str], pairs: Pairs) -> None:
+    def __init__(self, texts: TokenisedTexts, pairs: Pairs) -> None:
         self.texts = texts
         self.pairs = pairs
 
-    def __getitem__(self, key: Key) -> tuple[str, str, float]:
+    def __getitem__(self, key: Key) -> tuple[Tokens, Tokens, float]:
         left, right = self.pairs.left[key.row], self.pairs.right[key.row]
         return self.texts[left], self.texts[right], float(self.pairs.target[key.row])
 
 
-def collate(encoder: SentenceTransformer, batch: list[tuple[str, str, float]]) -> dict[str, Any]:
+def collate(encode: AnyEncoder, batch: list[tuple[Tokens, Tokens, float]]) -> dict[str, Any]:
     """A batch of pairs as `SiameseLoss` takes it."""
     left, right, target = zip(*batch, strict=True)
-    return {
-        "left": tokenise(encoder, list(left)),
-        "right": tokenise(encoder, list(right)),
-        "labels": torch.tensor(target, dtype=torch.float32),
-    }
+    return {"texts": encode.batch([*left, *right]), "labels": torch.tensor(target, dtype=torch.float32)}
+
+
+def validation_loss(loss: SiameseLoss, pairs: TextPairs, batch_size: int) -> float:
+    """L_cl of all pairs; each of their texts is embedded once."""
+    vectors = embed(loss.encode, pairs.texts, batch_size)
+    drawn = pairs.pairs
+    u, v = (vectors[torch.from_numpy(side).long()] for side in (drawn.left, drawn.right))
+    return squared_distance(u, v, torch.from_numpy(drawn.target).to(vectors.device)).item()
 
 
 def balance(train: LabelledTexts, settings: PairSettings, seed: int) -> Balanced:
@@ -93,12 +100,6 @@ def validation_pairs_of(data: Path, settings: PairSettings, seed: int) -> tuple[
     return split, pairs_of(Balanced(split.texts, split.labels, {}), settings.validation_pairs_per_text, seed)
 
 
-def items_of(texts: list[str], pairs: Pairs) -> list[tuple[str, str, float]]:
-    """All pairs with their texts."""
-    pairs_of_texts = TextPairs(texts, pairs)
-    return [pairs_of_texts[Key(0, row)] for row in range(len(pairs))]
-
-
 def texts_of(data: Path, settings: PairSettings) -> list[str]:
     """Texts that phase 2 trains on."""
     return read_split(data, "train").texts
@@ -114,12 +115,17 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: ContrastiveSetti
     validation, validation_pairs = validation_pairs_of(data, settings, seed)
     if settings.projection == "dense":
         add_dense(encoder)
+    texts, texts_to_validate = tokenise(encoder, balanced.texts), tokenise(encoder, validation.texts)
+    loss = SiameseLoss(encoder, settings.engine)
+    vocabulary = compact(settings, encoder, texts, texts_to_validate)
     task = Task(
-        model=SiameseLoss(encoder),
-        train=TextPairs(balanced.texts, pairs),
+        model=loss,
+        train=TextPairs(texts, pairs),
         batches=ShuffledBatches(len(pairs), settings.batch_size, seed, "cl-order"),
-        validation=[items_of(validation.texts, validation_pairs)],
-        collate=partial(collate, encoder),
+        validate=partial(
+            validation_loss, loss, TextPairs(texts_to_validate, validation_pairs), settings.eval_batch_size
+        ),
+        collate=partial(collate, loss.encode),
         epochs=1,
         evaluations=settings.evaluations,
     )
@@ -133,6 +139,7 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: ContrastiveSetti
             "pairs": pairs.report,
             "validation_pairs": validation_pairs.report,
         },
+        finish=vocabulary.restore if vocabulary else None,
     )
 
 

@@ -7,34 +7,45 @@ from typing import Any
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from threephase.batches import Key, ShuffledBatches
 from threephase.checkpoint import fingerprint, read_json
 from threephase.classifier import Classifier
 from threephase.data.store import DATASET, LabelledTexts, read_split
-from threephase.encoder import tokenise
+from threephase.engines import AnyEncoder, arithmetic, device_of, embed
 from threephase.errors import DataError
+from threephase.packed.vocabulary import compact
 from threephase.phases.run import Phase, Prepared
 from threephase.settings.finetune import FinetuneSettings
+from threephase.tokens import TokenisedTexts, tokenise
 from threephase.training import Task
 
 
-class ClassifiedTexts(Dataset):
-    """Texts with their class on one label level."""
+class Classified(Dataset):
+    """Texts, as token ids or (of a frozen encoder) as vectors, with their class."""
 
-    def __init__(self, texts: list[str], classes: np.ndarray) -> None:
+    def __init__(self, texts: TokenisedTexts | Tensor, classes: np.ndarray) -> None:
         self.texts = texts
         self.classes = classes
 
-    def __getitem__(self, key: Key) -> tuple[str, int]:
+    def __getitem__(self, key: Key) -> tuple[Any, int]:
         return self.texts[key.row], int(self.classes[key.row])
 
 
-def collate(encoder: SentenceTransformer, batch: list[tuple[str, int]]) -> dict[str, Any]:
-    """A batch of labelled texts as `Classifier` takes it."""
+def collate(encode: AnyEncoder, batch: list[tuple[Any, int]]) -> dict[str, Any]:
+    """A batch of classified texts as `Classifier` takes it."""
     texts, labels = zip(*batch, strict=True)
-    return {"features": tokenise(encoder, list(texts)), "labels": torch.tensor(labels)}
+    given = {"vectors": torch.stack(texts)} if isinstance(texts[0], Tensor) else {"texts": encode.batch(texts)}
+    return {**given, "labels": torch.tensor(labels)}
+
+
+def validation_loss(classifier: Classifier, texts: Classified, batch_size: int) -> float:
+    """L_ft of all texts."""
+    given = texts.texts
+    vectors = given if isinstance(given, Tensor) else embed(classifier.encode, given, batch_size)
+    return classifier.loss(vectors, torch.from_numpy(texts.classes)).item()
 
 
 def texts_of(data: Path, settings: FinetuneSettings) -> list[str]:
@@ -54,14 +65,21 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: FinetuneSettings
     validation = _of_classes_below(known, level, read_split(data, "validation"))
     names = read_json(data / DATASET)["label_names"][level][:known]
     classifier = Classifier(
-        encoder, names, settings.head_hidden, settings.head_dropout, settings.head_activation, settings.freeze
+        encoder, names, settings.head_hidden, settings.head_dropout, settings.head_activation, settings.freeze,
+        settings.engine,
+    )  # fmt: skip
+    texts, texts_to_validate = tokenise(encoder, train.texts), tokenise(encoder, validation.texts)
+    vocabulary = None if settings.freeze else compact(settings, encoder, texts, texts_to_validate)
+    train_on, validate_on = (
+        Classified(frozen_vectors(classifier, part, settings) if settings.freeze else part, labels)
+        for part, labels in ((texts, classes), (texts_to_validate, validation.labels[:, level]))
     )
     task = Task(
         model=classifier,
-        train=ClassifiedTexts(train.texts, classes),
+        train=train_on,
         batches=ShuffledBatches(len(train), settings.batch_size, seed, "ft-order"),
-        validation=[list(zip(validation.texts, validation.labels[:, level].tolist(), strict=True))],
-        collate=partial(collate, encoder),
+        validate=partial(validation_loss, classifier, validate_on, settings.eval_batch_size),
+        collate=partial(collate, classifier.encode),
         epochs=settings.max_epochs,
         evaluations=settings.max_epochs,
         patience=settings.patience,
@@ -75,8 +93,17 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: FinetuneSettings
             "classes": len(names),
             "label_level": level + 1,
         },
+        finish=vocabulary.restore if vocabulary else None,
         save_more=classifier.save_head,
     )
+
+
+def frozen_vectors(classifier: Classifier, texts: TokenisedTexts, settings: FinetuneSettings) -> Tensor:
+    """Vectors (n, d) of texts. A frozen encoder gives them without dropout, the same in every epoch: once is enough."""
+    device = device_of(settings.engine)
+    classifier.to(device).eval()
+    with torch.no_grad(), arithmetic(settings.precision, device):
+        return embed(classifier.encode, texts, settings.eval_batch_size).cpu()
 
 
 def level_of(settings: FinetuneSettings, data: Path) -> int:

@@ -13,6 +13,7 @@ from threephase.batches import Key, ShuffledBatches
 from threephase.checkpoint import fingerprint
 from threephase.data.store import read_split
 from threephase.encoder import add_dense, as_it_stands
+from threephase.engines import AnyEncoder
 from threephase.losses import JointLoss, ReconstructionLoss, SiameseLoss
 from threephase.pairs import Pairs
 from threephase.phases import contrastive, dae
@@ -20,6 +21,7 @@ from threephase.phases.contrastive import Balanced, TextPairs
 from threephase.phases.dae import NoisedTexts
 from threephase.phases.run import Phase, Prepared
 from threephase.settings.joint import JointSettings
+from threephase.tokens import tokenise
 from threephase.training import Task
 
 
@@ -68,11 +70,13 @@ class JointItems(Dataset):
         return stream, self.noised[key] if stream == "dae" else self.draws[key.epoch][key]
 
 
-def collate(encoder: SentenceTransformer, batch: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A batch of items as `JointLoss` takes it."""
+def collate(encodes: dict[str, AnyEncoder], batch: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A batch of items as `JointLoss` takes it; `encodes`: the encoder of each stream."""
     parts: dict[str, Callable[..., dict[str, Any]]] = {"dae": dae.collate, "cl": contrastive.collate}
-    items = {stream: [item for name, item in batch if name == stream] for stream in parts}
-    return {stream: parts[stream](encoder, own) for stream, own in items.items() if own}
+    return {
+        stream: part(encodes[stream], [item for name, item in batch if name == stream])
+        for stream, part in parts.items()
+    }
 
 
 def draws_of_pairs(balanced: Balanced, settings: JointSettings, seed: int, steps_of_texts: int) -> list[Pairs]:
@@ -97,32 +101,39 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: JointSettings, s
     steps_of_texts = settings.epochs * len(batches)
     draws = draws_of_pairs(balanced, settings, seed, steps_of_texts)
     batches_of_pairs = [ShuffledBatches(len(draw), settings.pair_batch_size, seed, "cl-order") for draw in draws]
-    validation = dae.validation_items(data, settings.deletion_ratio, seed)
+    validation = read_split(data, "validation").texts
     split, validation_pairs = contrastive.validation_pairs_of(data, settings, seed)
     if settings.bottleneck == "dense":
         add_dense(encoder)
-    reconstruction = ReconstructionLoss(as_it_stands(encoder))
+    reconstruction = ReconstructionLoss(as_it_stands(encoder), settings.engine)
     if settings.projection == "dense":
         add_dense(encoder)
+    siamese = SiameseLoss(encoder, settings.engine)
+    texts_of_pairs = tokenise(encoder, balanced.texts)
+    texts_to_validate = dae.validation_texts(encoder, validation, settings, seed)
+    pairs_to_validate = TextPairs(tokenise(encoder, split.texts), validation_pairs)
+
+    def validate() -> float:
+        return dae.validation_loss(
+            reconstruction, texts_to_validate, settings.eval_batch_size
+        ) + contrastive.validation_loss(siamese, pairs_to_validate, settings.eval_batch_size)
+
     task = Task(
-        model=JointLoss(reconstruction, SiameseLoss(encoder)),
+        model=JointLoss(reconstruction, siamese),
         train=JointItems(
-            NoisedTexts(texts, settings.deletion_ratio, seed, "dae-noise"),
-            [TextPairs(balanced.texts, draw) for draw in draws],
+            NoisedTexts(encoder, texts, settings.deletion_ratio, seed, "dae-noise"),
+            [TextPairs(texts_of_pairs, draw) for draw in draws],
         ),
         batches=JointBatches(batches, batches_of_pairs, max(steps_of_texts, len(batches_of_pairs[0]))),
-        validation=[
-            [("dae", item) for item in validation],
-            [("cl", item) for item in contrastive.items_of(split.texts, validation_pairs)],
-        ],
-        collate=partial(collate, encoder),
+        validate=validate,
+        collate=partial(collate, {"dae": reconstruction.encode, "cl": siamese.encode}),
         epochs=1,
         evaluations=settings.evaluations,
     )
     return Prepared(
         task,
         seen=[
-            fingerprint(texts, (clean for _, clean in validation)),
+            fingerprint(texts, validation),
             *(contrastive.fingerprint_of(balanced.texts, draw) for draw in draws),
             contrastive.fingerprint_of(split.texts, validation_pairs),
         ],

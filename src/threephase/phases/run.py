@@ -13,9 +13,10 @@ from transformers import set_seed
 from threephase.checkpoint import read_json, sha256, sha256_json, verify, write_json, writing
 from threephase.data.store import DATASET
 from threephase.encoder import load_encoder, resolve_max_length, save_encoder
+from threephase.engines import resolve_engine, resolve_precision
 from threephase.provenance import provenance
 from threephase.settings.common import PhaseSettings
-from threephase.training import Fitted, Task, fit, resolve_precision
+from threephase.training import Fitted, Task, fit
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Prepared:
     seen: Any
     shapes_data: frozenset[str] = frozenset()
     report: dict[str, Any] = field(default_factory=dict)
+    finish: Callable[[], None] | None = None  # what the encoder needs before it is saved
     save_more: Callable[[Path], None] | None = None
 
 
@@ -72,27 +74,28 @@ def run_phase(
     parent_hash = verify(parent)
     set_seed(seed)
     encoder = load_encoder(parent)
-    encoder.max_seq_length = resolve_max_length(settings.max_length, encoder, phase.texts(data, settings))
-    prepared = phase.prepare(encoder, data, settings, seed)
+    resolved = _resolved(settings, encoder, phase.texts(data, settings))
+    encoder.max_seq_length = resolved.max_length
+    prepared = phase.prepare(encoder, data, resolved, seed)
     logger.info("%s: %s", title, prepared.report)
-    fitted = fit(prepared.task, settings, seed, title)
+    fitted = fit(prepared.task, resolved, seed, title)
     logger.info("best state: step %d of %d, validation loss %.4f", fitted.best_step, fitted.steps, fitted.best_loss)
+    if prepared.finish:
+        prepared.finish()
     with writing(out) as folder:
         save_encoder(encoder, folder)
         if prepared.save_more:
             prepared.save_more(folder)
-        resolved = settings.model_dump() | {
-            "max_length": encoder.max_seq_length,
-            "precision": resolve_precision(settings.precision),
-        }
         write_json(
             folder / "settings.json",
             {
                 "phase": phase.name,
                 "asked": settings.model_dump(),
-                "settings": resolved,
+                "settings": resolved.model_dump(),
                 "seed": seed,
-                "effective": _effective(phase.name, resolved, prepared, _parent_effective(parent, parent_hash), seed),
+                "effective": _effective(
+                    phase.name, resolved.model_dump(), prepared, _parent_effective(parent, parent_hash), seed
+                ),
                 "report": prepared.report,
             },
         )
@@ -110,6 +113,17 @@ def run_phase(
             ),
         )
     return fitted
+
+
+def _resolved(settings: PhaseSettings, encoder: SentenceTransformer, texts: list[str]) -> PhaseSettings:
+    """The settings with what depends on the encoder, its texts and the machine as it is here."""
+    return settings.model_copy(
+        update={
+            "max_length": resolve_max_length(settings.max_length, encoder, texts),
+            "precision": resolve_precision(settings.precision),
+            "engine": resolve_engine(settings.engine, encoder),
+        }
+    )
 
 
 def _effective(phase: str, resolved: dict[str, Any], prepared: Prepared, parent_effective: str, seed: int) -> str:

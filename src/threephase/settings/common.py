@@ -10,6 +10,7 @@ Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 MaxLength = Annotated[int, Field(ge=4)] | Literal["longest", "model"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Engine = Literal["auto", "packed", "library"]
 
 
 class Settings(BaseModel):
@@ -75,8 +76,21 @@ class PhaseSettings(Settings):
         "weights are always fp32.",
         json_schema_extra={"source": "This project"},
     )
+    engine: Engine = Field(
+        "auto",
+        description="What computes the encoder: 'packed' (batches without padding; BERT and RoBERTa on a CPU) or "
+        "'library' (transformers' own modules). 'auto' is packed where it can be, 'library' on a GPU. Same method, "
+        "other speed.",
+        json_schema_extra={"source": "This project"},
+    )
+    compact_vocabulary: bool = Field(
+        True,
+        description="In phases 2 and 3, train the word embeddings of tokens that occur and leave the others alone: "
+        "the same result faster. Only packed, and without weight decay.",
+        json_schema_extra={"source": "This project"},
+    )
     eval_batch_size: Count = Field(
-        64,
+        128,
         description="Examples per step where nothing is trained.",
         json_schema_extra={"source": "This project"},
     )
