@@ -5,6 +5,7 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
+from tempfile import gettempdir
 from types import SimpleNamespace
 
 from threephase.config import load, published_settings, refuse_doubled_keys
@@ -13,6 +14,7 @@ from threephase.errors import UserError
 from threephase.grid import parent, prefixes, recipe, recipe_pattern
 from threephase.provenance import code_digest
 from threephase.settings.dataset import SHOWN_ONLY
+from threephase.warm import folder_for
 
 try:
     for path in workflow.configfiles:
@@ -31,6 +33,12 @@ REFERENCE = settings.variants.get(
 )
 # Only for the lines that jobs show: in their params it would train them again whenever a variant joins.
 os.environ.update(THREEPHASE_VARIANTS=json.dumps(settings.variants_by_recipe()))
+
+# Jobs on this machine start from one process that has the libraries loaded (threephase.warm).
+if not workflow.remote_exec and not os.environ.get("THREEPHASE_COLD"):
+    os.environ.setdefault(
+        "THREEPHASE_WARM", str(folder_for(os.getpid(), Path(gettempdir())))
+    )
 
 # A checkpoint's path is its recipe, so variants that begin alike share checkpoints.
 DATA = "results/data/{dataset}"

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from threephase import console
 from threephase.errors import UserError
+from threephase.warm import run_warm
 
 
 @contextmanager
@@ -27,6 +28,7 @@ def job(log: str, threads: int, title: str, online: bool = False) -> Iterator[Ca
     Yields a function that takes what the closing line should say besides title and time. A UserError is shown
     as its one line; any other failure as its last line and the place of the log.
     """
+    run_warm()
     started = time.monotonic()
     outcome: list[str] = []
     with Path(log).open("w", encoding="utf-8", buffering=1) as file:
@@ -76,6 +78,8 @@ def _set_manners(threads: int, online: bool) -> None:
     }
     if not online:
         os.environ["HF_HUB_OFFLINE"] = "1"
+    if "torch" in sys.modules:  # loaded before this job began (threephase.warm): the environment comes too late
+        sys.modules["torch"].set_num_threads(threads)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", force=True)
     for library in ("sentence_transformers", "accelerate"):
         logging.getLogger(library).setLevel(logging.ERROR)

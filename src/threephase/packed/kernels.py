@@ -177,23 +177,22 @@ class _TokenCrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, states: Tensor, master: Tensor, weight: Tensor, bias: Tensor, wanted: Tensor) -> Tensor:
         learns = any(ctx.needs_input_grad)
         total = torch.zeros((), dtype=torch.float32)
-        if learns:
-            for_states = torch.empty_like(states)
-            for_weight = torch.zeros_like(master)
-            for_bias = torch.zeros_like(bias)
+        for_states, for_weight, for_bias = torch.empty_like(states), None, torch.zeros_like(bias)
+        bias = bias.to(states.dtype)
         for start in range(0, len(states), TOKENS_AT_ONCE):
             part, ids = states[start : start + TOKENS_AT_ONCE], wanted[start : start + TOKENS_AT_ONCE, None]
-            scores = torch.addmm(bias.to(part.dtype), part, weight.t())
+            scores = torch.mm(part, weight.t()).add_(bias)  # a product that adds the bias itself is slower
             right = scores.gather(1, ids).float()
             top = scores.amax(dim=1, keepdim=True)
             shares = scores.sub_(top).exp_()
-            norm = shares.sum(dim=1, keepdim=True, dtype=torch.float32)
+            norm = shares.sum(dim=1, keepdim=True).float()
             total += (norm.log() + top.float() - right).sum()
             if learns:
                 shares.mul_((1 / (norm * len(states))).to(shares.dtype))
                 shares.scatter_add_(1, ids, shares.new_full(ids.shape, -1 / len(states)))
                 torch.mm(shares, weight, out=for_states[start : start + TOKENS_AT_ONCE])
-                for_weight += shares.t() @ part
+                product = shares.t() @ part
+                for_weight = product.float() if for_weight is None else for_weight.add_(product)
                 for_bias += (shares.new_ones(1, len(part)) @ shares)[0]
         if learns:
             ctx.save_for_backward(for_states, for_weight, for_bias)

@@ -1,0 +1,217 @@
+"""The benchmark: speed of each phase beside the libraries' own paths, fixed costs, and a peer. `make bench` runs it.
+
+Writes `results.csv` (every measurement) and `results.md` (what people read) beside this file. Everything is measured
+on this machine in this run; paths alternate, so that what else the machine does falls on all of them alike.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tabulate import tabulate
+
+from benchmarks.paths import BATCH, PATHS, PHASES
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parent
+STEPS = {12: {"ours": 24, "stock": 10}, 128: {"ours": 8, "stock": 4}}
+LIBRARIES = ("torch", "transformers", "sentence-transformers", "accelerate", "snakemake", "setfit")
+
+
+def measure(phase: str, path: str, tokens: int, threads: int) -> dict[str, Any]:
+    """One training of a few steps in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.paths", "--phase", phase, "--path", path, "--tokens", str(tokens),
+               "--threads", str(threads), "--steps", str(STEPS[tokens][path.split()[0]])]  # fmt: skip
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stderr[-2000:]}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    seconds = statistics.median(found["seconds"])
+    return {
+        "phase": phase, "path": path, "tokens": tokens, "threads": threads, "seconds_a_step": seconds,
+        "examples_a_second": BATCH * (2 if phase == "joint" else 1) / seconds, "peak_mib": found["peak_mib"],
+    }  # fmt: skip
+
+
+def phases(tokens: list[int], threads: list[int], rounds: int) -> pd.DataFrame:
+    """Every phase on every path, `rounds` times, the paths in turn."""
+    rows = []
+    for count in threads:
+        for length in tokens:
+            for phase in PHASES:
+                for number in range(rounds):
+                    for path in PATHS:
+                        row = measure(phase, path, length, count) | {"round": number}
+                        rows.append(row)
+                        print(f"{phase:<5} {length:>3} tokens, {count} thread(s), {path:<10} "
+                              f"{row['examples_a_second']:7.1f} examples/s, {row['peak_mib']:.0f} MiB", flush=True)  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def matrix_products(threads: int) -> dict[str, float]:
+    """GFLOP/s of a product of the shape that training has (1024 × 384 by 384 × 1536), by precision."""
+    code = (
+        "import torch, time, json, sys\n"
+        f"torch.set_num_threads({threads})\n"
+        "found = {}\n"
+        "for name, dtype in (('fp32', torch.float32), ('bf16', torch.bfloat16)):\n"
+        "    a, b = torch.randn(1024, 384, dtype=dtype), torch.randn(1536, 384, dtype=dtype)\n"
+        "    best = 0\n"
+        "    for _ in range(60):\n"
+        "        start = time.perf_counter()\n"
+        "        for _ in range(10): torch.nn.functional.linear(a, b)\n"
+        "        best = max(best, 10 * 2 * 1024 * 384 * 1536 / (time.perf_counter() - start) / 1e9)\n"
+        "    found[name] = best\n"
+        "print(json.dumps(found))\n"
+    )
+    return json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+
+
+def operations(phase: str, tokens: int) -> float:
+    """Floating-point operations of one step in matrix products of MiniLM-L6, forward and twice that backward.
+
+    d = 384, 6 layers, vocabulary 30,522; attention's products counted at the mean length. Noised texts have 40% of the
+    words. The decoder's attention to one vector is left out.
+    """
+    width, layers, vocabulary = 384, 6, 30_522
+
+    def stack(length: float) -> float:  # of one text
+        return length * layers * (2 * 12 * width**2 + 4 * length * width)
+
+    noised = 0.4 * (tokens - 2) + 2
+    dae = stack(noised) + stack(tokens - 1) + (tokens - 1) * 2 * width * vocabulary
+    one = {"ft": stack(tokens), "cl": 2 * stack(tokens), "dae": dae, "joint": dae + 2 * stack(tokens)}[phase]
+    return 3 * BATCH * one
+
+
+def ratio_table(rows: pd.DataFrame, limits: dict[int, dict[str, float]]) -> list[list[Any]]:
+    """One line for each phase, length and number of threads."""
+    lines = []
+    for (threads, tokens, phase), cell in rows.groupby(["threads", "tokens", "phase"], sort=False):
+        by_path = {path: part.set_index("round") for path, part in cell.groupby("path")}
+        speed = {path: part["examples_a_second"] for path, part in by_path.items()}
+        ratios = {path: speed["ours"] / speed[path] for path in ("stock fp32", "stock bf16")}
+        memory = {path: part["peak_mib"].median() for path, part in by_path.items()}
+        step = BATCH * (2 if phase == "joint" else 1) / speed["ours"].median()
+        per_second = operations(phase, tokens) / step / 1e9
+        lines.append(
+            [
+                phase, tokens, threads,
+                *(f"{speed[path].median():.1f}" for path in PATHS),
+                *(f"{ratio.median():.1f} ({ratio.min():.1f}–{ratio.max():.1f})" for ratio in ratios.values()),
+                f"{(speed['ours fp32'] / speed['stock fp32']).median():.1f}",
+                f"{per_second:.0f}, {per_second / limits[threads]['bf16']:.0%}",
+                " / ".join(f"{memory[path]:.0f}" for path in ("ours", "stock fp32", "stock bf16")),
+            ]
+        )  # fmt: skip
+    return lines
+
+
+def fixed_costs() -> list[dict[str, Any]]:
+    """What the grid costs beside its arithmetic."""
+    rows = []
+    modules = {phase: f"threephase.phases.{name}" for phase, name in
+               (("dae", "dae"), ("cl", "contrastive"), ("joint", "joint"), ("ft", "finetune"))}  # fmt: skip
+    for phase, module in modules.items():
+        seconds = [_seconds([sys.executable, "-c", f"import {module}"]) for _ in range(3)]
+        rows.append({"what": f"process until a script of {phase} has its libraries", "seconds": min(seconds)})
+    for seeds in (90, 450):
+        config = "grid=[{seeds: [" + ",".join(map(str, range(seeds))) + "]}]"
+        command = [
+            "snakemake",
+            "--dry-run",
+            "--quiet",
+            "all",
+            "--config",
+            config,
+            "--directory",
+            "/tmp/threephase-plan",
+        ]
+        rows.append({"what": f"dry run, {seeds} seeds", "jobs": _jobs(config), "seconds": _seconds(command)})
+    return rows
+
+
+def _jobs(config: str) -> int:
+    command = ["snakemake", "--dry-run", "--config", config, "--directory", "/tmp/threephase-plan"]
+    said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    return int(next(line.split()[1] for line in said.splitlines() if line.startswith("total")))
+
+
+def _seconds(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, cwd=PROJECT, capture_output=True, check=True)
+    return time.perf_counter() - start
+
+
+def machine() -> str:
+    """What it was measured on."""
+    names = [
+        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
+    flags = Path("/proc/cpuinfo").read_text()
+    units = [unit for unit in ("avx512_bf16", "amx_bf16", "avx512f", "avx2") if f" {unit} " in flags]
+    return f"{os.cpu_count()} cores of {names[0] if names else platform.processor()} ({', '.join(units)})"
+
+
+def versions() -> str:
+    """The libraries it was measured with."""
+    found = []
+    for library in LIBRARIES:
+        try:
+            found.append(f"{library} {version(library)}")
+        except ImportError:
+            continue
+    return ", ".join(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tokens", type=int, nargs="+", default=[12, 128], choices=STEPS)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=HERE)
+    chosen = parser.parse_args()
+    limits = {threads: matrix_products(threads) for threads in chosen.threads}
+    rows = phases(chosen.tokens, chosen.threads, chosen.rounds)
+    costs = fixed_costs()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    pd.concat([rows, pd.DataFrame(costs)]).to_csv(chosen.out / "results.csv", index=False, float_format="%.5g")
+    heads = ["Phase", "Tokens", "Threads", "Ours", "Ours, fp32", "Stock, fp32", "Stock, bf16", "Ours / stock fp32",
+             "Ours / stock bf16", "Ours fp32 / stock fp32", "GFLOP/s, of the limit", "Peak MiB: ours / fp32 / bf16"]  # fmt: skip
+    limit = "; ".join(
+        f"{threads} thread(s): {found['fp32']:.0f} fp32, {found['bf16']:.0f} bf16" for threads, found in limits.items()
+    )
+    text = [
+        "# What `make bench` measured",
+        f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; Python {platform.python_version()}, {versions()}.",
+        "Examples (texts; pairs in cl; both in joint) trained a second, batches of "
+        f"{BATCH}, all-MiniLM-L6-v2, pieces of news articles whose numbers of words are spread evenly from half to one and "
+        f"a half times the mean. Median of {chosen.rounds} rounds in which the paths took turns, smallest and largest ratio in "
+        "brackets. Stock: SentenceTransformerTrainer with DenoisingAutoEncoderLoss (dae), CosineSimilarityLoss (cl), both "
+        "in turn (joint), transformers' Trainer (ft). Ours is in bf16 where the processor has it. Operations are those of the "
+        f"matrix products, by a formula, padding not counted; the limit is the best product measured, GFLOP/s with {limit}.",
+        tabulate(ratio_table(rows, limits), headers=heads, tablefmt="github", disable_numparse=True),
+        "## Fixed costs",
+        tabulate(
+            [[row["what"], row.get("jobs", ""), f"{row['seconds']:.1f}"] for row in costs],
+            headers=["What", "Jobs", "Seconds"], tablefmt="github", disable_numparse=True,
+        ),
+    ]  # fmt: skip
+    (chosen.out / "results.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
+    print((chosen.out / "results.md").read_text())
+    assert np.isfinite(rows["examples_a_second"]).all()
+
+
+if __name__ == "__main__":
+    main()
