@@ -5,10 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CORES ?= all
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-TABLES := results table1 table2 table3 table4 table5 table6 table7
+TABLES := results table1 table2 table3 table4 table5 table6 table7 audit_published
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup demo demo-full tables dag docs test lint lock clean
+.PHONY: help setup demo demo-full tables dag docs test lint bench lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,10 @@ lint: setup  ## formatters and linters alone
 	@$(BIN)/snakefmt --check Snakefile rules
 	@$(BIN)/snakemake --lint --quiet
 	@$(BIN)/mypy
+
+bench: setup  ## speed of each phase beside the libraries' own paths, into benchmarks/results.md (half an hour)
+	@$(PIP) install --quiet --no-deps setfit==1.2.0 || echo "without SetFit"
+	@$(BIN)/python -m benchmarks.run
 
 lock:  ## resolve pyproject.toml anew into requirements.lock and environment.yml (needs uv)
 	@{ echo "# Made by 'make lock' from pyproject.toml; CUDA's own packages come with torch where there are any."; \

@@ -24,6 +24,7 @@ rule all:
     input:
         rules.results.output,
         [table.output for table in TABLES],
+        rules.audit_published.output,
 
 
 # `snakemake bbc` or `snakemake "No Imb."`: the runs of one dataset, of one variant.

@@ -11,6 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -83,9 +84,7 @@ class First:
         return self.steps
 
     def __iter__(self) -> Any:
-        for number, batch in zip(range(self.steps), self.batches, strict=False):
-            yield batch
-        assert number == self.steps - 1, "too few texts"
+        yield from islice(self.batches, self.steps)
 
 
 def stock(phase: str, precision: str, texts: list[str], labels: list[int], steps: int, watch: Stopwatch) -> None:
@@ -194,7 +193,7 @@ def main() -> None:
     warm_up = 2 * (2 if chosen.phase == "joint" and not mine else 1)
     texts, labels = pieces(chosen.tokens, 2 * BATCH * (chosen.steps + 4) + 20)
     watch = Stopwatch()
-    kind, _, precision = chosen.path.partition(" ")
+    precision = chosen.path.partition(" ")[2]
     (ours if mine else stock)(chosen.phase, precision or "auto", texts, labels, chosen.steps + 2, watch)
     seconds = watch.seconds(warm_up)
     if chosen.phase == "joint" and not mine:

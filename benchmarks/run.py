@@ -15,9 +15,9 @@ import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
@@ -54,8 +54,8 @@ def phases(tokens: list[int], threads: list[int], rounds: int) -> pd.DataFrame:
                     for path in PATHS:
                         row = measure(phase, path, length, count) | {"round": number}
                         rows.append(row)
-                        print(f"{phase:<5} {length:>3} tokens, {count} thread(s), {path:<10} "
-                              f"{row['examples_a_second']:7.1f} examples/s, {row['peak_mib']:.0f} MiB", flush=True)  # fmt: skip
+                        where = f"{phase:<5} {length:>3} tokens, {count} thread(s), {path:<10}"
+                        print(where, f"{row['examples_a_second']:7.1f} examples/s", flush=True)
     return pd.DataFrame(rows)
 
 
@@ -128,24 +128,35 @@ def fixed_costs() -> list[dict[str, Any]]:
         rows.append({"what": f"process until a script of {phase} has its libraries", "seconds": min(seconds)})
     for seeds in (90, 450):
         config = "grid=[{seeds: [" + ",".join(map(str, range(seeds))) + "]}]"
-        command = [
-            "snakemake",
-            "--dry-run",
-            "--quiet",
-            "all",
-            "--config",
-            config,
-            "--directory",
-            "/tmp/threephase-plan",
-        ]
-        rows.append({"what": f"dry run, {seeds} seeds", "jobs": _jobs(config), "seconds": _seconds(command)})
+        with TemporaryDirectory() as elsewhere:
+            command = ["snakemake", "--dry-run", "--config", config, "--directory", elsewhere]
+            start = time.perf_counter()
+            said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+            jobs = next(line.split()[1] for line in said.splitlines() if line.startswith("total"))
+            rows.append({"what": f"dry run of {jobs} jobs", "seconds": time.perf_counter() - start})
     return rows
 
 
-def _jobs(config: str) -> int:
-    command = ["snakemake", "--dry-run", "--config", config, "--directory", "/tmp/threephase-plan"]
-    said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    return int(next(line.split()[1] for line in said.splitlines() if line.startswith("total")))
+def scale() -> list[dict[str, Any]]:
+    """Time and memory of what grows with the number of texts: tokenising, noise, pairs."""
+    rows = []
+    for texts in (120_000, 1_000_000):
+        for what in ("tokens", "noise", "pairs"):
+            command = [sys.executable, "-m", "benchmarks.scale", what, str(texts)]
+            done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+            found = json.loads(done.stdout.splitlines()[-1])
+            note = f"+{found['mib']:.0f} MiB; {found['made']}"
+            rows.append({"what": f"{what} of {texts:,} texts", "seconds": found["seconds"], "note": note})
+    return rows
+
+
+def peer() -> list[dict[str, Any]]:
+    """SetFit on the demo's rows, where it is installed and the demo has run."""
+    done = subprocess.run([sys.executable, "-m", "benchmarks.peer"], cwd=PROJECT, capture_output=True, text=True)
+    if done.returncode:
+        print(f"no peer: {done.stderr.splitlines()[-1] if done.stderr else ''}", flush=True)
+        return []
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _seconds(command: list[str]) -> float:
@@ -175,6 +186,37 @@ def versions() -> str:
     return ", ".join(found)
 
 
+HEADS = ["Phase", "Tokens", "Threads", "Ours", "Ours, fp32", "Stock, fp32", "Stock, bf16", "Ours / stock fp32",
+         "Ours / stock bf16", "Ours fp32 / stock fp32", "GFLOP/s, of the limit",
+         "Peak MiB: ours / fp32 / bf16"]  # fmt: skip
+READING = """\
+Examples (texts; pairs in cl; both in joint) trained a second, in batches of {batch}, with all-MiniLM-L6-v2, on pieces
+of news articles whose numbers of words are spread evenly from half to one and a half times the mean. Median of {rounds}
+rounds in which the paths took turns; smallest and largest ratio in brackets. Stock: SentenceTransformerTrainer with
+DenoisingAutoEncoderLoss (dae), CosineSimilarityLoss (cl), both in turn (joint), transformers' Trainer (ft), defaults
+but for the batch size. Ours is in bf16 where the processor has it. Operations are those of the matrix products, by a
+formula, padding not counted; the limit is the best matrix product measured, in GFLOP/s: {limit}."""
+
+
+def report(rows: pd.DataFrame, rounds: int, limits: dict[int, dict[str, float]], costs: list[dict[str, Any]]) -> str:
+    """The whole of `results.md`."""
+    limit = "; ".join(
+        f"{threads} thread(s): {found['fp32']:.0f} fp32, {found['bf16']:.0f} bf16" for threads, found in limits.items()
+    )
+    parts = [
+        "# What `make bench` measured",
+        f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; Python {platform.python_version()}, {versions()}.",
+        READING.format(batch=BATCH, rounds=rounds, limit=limit),
+        tabulate(ratio_table(rows, limits), headers=HEADS, tablefmt="github", disable_numparse=True),
+        "## Fixed costs, memory with the number of texts, a peer",
+        tabulate(
+            [[row["what"], f"{row['seconds']:.1f}", row.get("note", "")] for row in costs],
+            headers=["What", "Seconds", ""], tablefmt="github", disable_numparse=True,
+        ),
+    ]  # fmt: skip
+    return "\n\n".join(parts) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokens", type=int, nargs="+", default=[12, 128], choices=STEPS)
@@ -184,33 +226,12 @@ def main() -> None:
     chosen = parser.parse_args()
     limits = {threads: matrix_products(threads) for threads in chosen.threads}
     rows = phases(chosen.tokens, chosen.threads, chosen.rounds)
-    costs = fixed_costs()
+    costs = [*fixed_costs(), *scale(), *peer()]
     chosen.out.mkdir(parents=True, exist_ok=True)
     pd.concat([rows, pd.DataFrame(costs)]).to_csv(chosen.out / "results.csv", index=False, float_format="%.5g")
-    heads = ["Phase", "Tokens", "Threads", "Ours", "Ours, fp32", "Stock, fp32", "Stock, bf16", "Ours / stock fp32",
-             "Ours / stock bf16", "Ours fp32 / stock fp32", "GFLOP/s, of the limit", "Peak MiB: ours / fp32 / bf16"]  # fmt: skip
-    limit = "; ".join(
-        f"{threads} thread(s): {found['fp32']:.0f} fp32, {found['bf16']:.0f} bf16" for threads, found in limits.items()
-    )
-    text = [
-        "# What `make bench` measured",
-        f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; Python {platform.python_version()}, {versions()}.",
-        "Examples (texts; pairs in cl; both in joint) trained a second, batches of "
-        f"{BATCH}, all-MiniLM-L6-v2, pieces of news articles whose numbers of words are spread evenly from half to one and "
-        f"a half times the mean. Median of {chosen.rounds} rounds in which the paths took turns, smallest and largest ratio in "
-        "brackets. Stock: SentenceTransformerTrainer with DenoisingAutoEncoderLoss (dae), CosineSimilarityLoss (cl), both "
-        "in turn (joint), transformers' Trainer (ft). Ours is in bf16 where the processor has it. Operations are those of the "
-        f"matrix products, by a formula, padding not counted; the limit is the best product measured, GFLOP/s with {limit}.",
-        tabulate(ratio_table(rows, limits), headers=heads, tablefmt="github", disable_numparse=True),
-        "## Fixed costs",
-        tabulate(
-            [[row["what"], row.get("jobs", ""), f"{row['seconds']:.1f}"] for row in costs],
-            headers=["What", "Jobs", "Seconds"], tablefmt="github", disable_numparse=True,
-        ),
-    ]  # fmt: skip
-    (chosen.out / "results.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
-    print((chosen.out / "results.md").read_text())
-    assert np.isfinite(rows["examples_a_second"]).all()
+    text = report(rows, chosen.rounds, limits, costs)
+    (chosen.out / "results.md").write_text(text, encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,15 @@ def training_data(*splits):
     return [f"{DATA}/dataset.json", *tables]
 
 
+def leaked_test(wildcards):
+    """The test split, where switches of the released protocol let a phase see it: the one exception there is."""
+    given = settings.phase_settings(
+        wildcards.dataset, wildcards.model, wildcards.recipe
+    )
+    test = f"{DATA}/test.parquet".format(dataset=wildcards.dataset)
+    return {"test": ancient(test)} if given.sees_test else {}
+
+
 def download_settings(wildcards):
     """What a download fetches: not what is made of its columns afterwards."""
     source = DATASETS[wildcards.dataset].source

@@ -3,6 +3,7 @@
 
 rule dae:
     input:
+        unpack(leaked_test),
         data=training_data("train", "unlabelled", "validation"),
         parent=parent_checkpoint,
     output:
@@ -24,6 +25,7 @@ rule dae:
 
 rule cl:
     input:
+        unpack(leaked_test),
         data=training_data("train", "validation"),
         parent=parent_checkpoint,
     output:
@@ -45,6 +47,7 @@ rule cl:
 
 rule joint:
     input:
+        unpack(leaked_test),
         data=training_data("train", "unlabelled", "validation"),
         parent=parent_checkpoint,
     output:
@@ -66,6 +69,7 @@ rule joint:
 
 rule ft:
     input:
+        unpack(leaked_test),
         data=training_data("train", "validation"),
         parent=parent_checkpoint,
     output:

@@ -149,3 +149,22 @@ rule table7:
         "table 7 · F1"
     script:
         "../workflow/scripts/table7.py"
+
+
+rule audit_published:
+    input:
+        results=PUBLISHED / "results.csv",
+        datasets=PUBLISHED / "datasets.csv",
+    output:
+        table_files("audit_published"),
+    log:
+        "results/logs/tables/audit_published.log",
+    conda:
+        "../environment.yml"
+    params:
+        titles=settings.titles(),
+        code=code("audit_published.py"),
+    message:
+        "audit · the published figures"
+    script:
+        "../workflow/scripts/audit_published.py"

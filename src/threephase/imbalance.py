@@ -36,11 +36,13 @@ class BalancedRows(NamedTuple):
     copies: np.ndarray  # (m,) int64
 
 
-def balanced_rows(classes: np.ndarray, minratio: float, maxratio: float, seed: int) -> BalancedRows:
+def balanced_rows(
+    classes: np.ndarray, minratio: float, maxratio: float, seed: int, whole_copies: bool = False
+) -> BalancedRows:
     """The balanced data of rows with these `classes` (n,): originals first, then the added copies.
 
     Every row of a class with ratio q stands ⌊q⌋ times; what is missing to round(q · r) is sampled from the
-    class without replacement.
+    class without replacement, or with `whole_copies` left out.
     """
     labels, counts = np.unique(classes, return_counts=True)
     sizes = {int(label): int(count) for label, count in zip(labels, counts, strict=True)}
@@ -51,7 +53,7 @@ def balanced_rows(classes: np.ndarray, minratio: float, maxratio: float, seed: i
         for copy in range(1, whole):
             rows.append(members)
             copies.append(np.full(len(members), copy))
-        if rest:
+        if rest and not whole_copies:
             sampled = generator(seed, "imbalance", label).choice(members, size=rest, replace=False)
             rows.append(np.sort(sampled))
             copies.append(np.full(rest, whole))

@@ -98,7 +98,7 @@ class JointLoss(nn.Module):
 
     Inputs:
         dae: a batch as `ReconstructionLoss` takes it.
-        cl: a batch as `SiameseLoss` takes it.
+        cl: a batch as `SiameseLoss` takes it. One that is left out adds nothing (alternating steps).
     """
 
     def __init__(self, reconstruction: ReconstructionLoss, siamese: SiameseLoss) -> None:
@@ -106,5 +106,10 @@ class JointLoss(nn.Module):
         self.reconstruction = reconstruction
         self.siamese = siamese
 
-    def forward(self, dae: dict[str, Any], cl: dict[str, Any]) -> dict[str, Tensor]:
-        return {"loss": self.reconstruction(**dae)["loss"] + self.siamese(**cl)["loss"]}
+    def forward(self, dae: dict[str, Any] | None = None, cl: dict[str, Any] | None = None) -> dict[str, Tensor]:
+        losses = [
+            loss(**batch)["loss"]
+            for loss, batch in ((self.reconstruction, dae), (self.siamese, cl))
+            if batch is not None
+        ]
+        return {"loss": torch.stack(losses).sum()}

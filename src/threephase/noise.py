@@ -1,4 +1,4 @@
-"""Noise on texts. A word is a blank-separated piece."""
+"""Noise on texts. A word is a blank-separated piece, and NLTK's token in one switch of the released protocol."""
 
 import numpy as np
 
@@ -15,6 +15,18 @@ def delete_words(text: str, deletion_ratio: float, rng: np.random.Generator) -> 
     return " ".join(
         word for word, stays in zip(words, kept_words(len(words), deletion_ratio, rng), strict=True) if stays
     )
+
+
+def delete_nltk_words(text: str, deletion_ratio: float, rng: np.random.Generator) -> str:
+    """`delete_words` as the released code does it: on NLTK's tokens, joined again by its detokeniser."""
+    from nltk.tokenize import NLTKWordTokenizer
+    from nltk.tokenize.treebank import TreebankWordDetokenizer
+
+    words = NLTKWordTokenizer().tokenize(text)
+    if not words:
+        return text
+    keep = kept_words(len(words), deletion_ratio, rng)
+    return TreebankWordDetokenizer().detokenize([word for word, stays in zip(words, keep, strict=True) if stays])
 
 
 def kept_words(words: int, deletion_ratio: float, rng: np.random.Generator) -> np.ndarray:

@@ -38,8 +38,14 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.target)
 
+    def part(self, places: np.ndarray) -> "Pairs":
+        """The pairs at some places."""
+        return Pairs(self.left[places], self.right[places], self.target[places], self.report)
 
-def draw_pairs(text_ids: np.ndarray, labels: np.ndarray, rounds: int, seed: int, first_round: int = 0) -> Pairs:
+
+def draw_pairs(
+    text_ids: np.ndarray, labels: np.ndarray, rounds: int, seed: int, first_round: int = 0, unique: bool = True
+) -> Pairs:
     """Draw unique pairs, then keep as many of each label value as the rarest has.
 
     Args:
@@ -48,6 +54,7 @@ def draw_pairs(text_ids: np.ndarray, labels: np.ndarray, rounds: int, seed: int,
         rounds: how often two shuffled copies of the data are laid side by side; each round is a function of
             (seed, round) alone.
         seed: the run's seed.
+        unique: without it, repeats and pairs of a text with itself stay.
         first_round: number of the first round; a restart goes on with rounds that were not drawn yet.
 
     Returns:
@@ -65,27 +72,26 @@ def draw_pairs(text_ids: np.ndarray, labels: np.ndarray, rounds: int, seed: int,
     for number in range(first_round, first_round + rounds):
         rng = generator(seed, "pairs", number)
         left, right = rng.permutation(len(text_ids)), rng.permutation(len(text_ids))
-        different = text_ids[left] != text_ids[right]
-        left, right = left[different], right[different]
+        if unique:
+            different = text_ids[left] != text_ids[right]
+            left, right = left[different], right[different]
         value = np.rint(label_similarity(labels[left], labels[right]) * levels).astype(np.int8)
         drawn += np.bincount(value, minlength=levels + 1)
-        low, high = np.minimum(text_ids[left], text_ids[right]), np.maximum(text_ids[left], text_ids[right])
-        keys, first = np.unique(low.astype(np.int64) * texts + high, return_index=True)
-        fresh = ~_contains(seen, keys)
-        seen = np.sort(np.concatenate([seen, keys[fresh]]), kind="stable")
-        fresh_places = np.sort(first[fresh])
-        kept_left.append(left[fresh_places].astype(np.int32))
-        kept_right.append(right[fresh_places].astype(np.int32))
-        kept_value.append(value[fresh_places])
+        places = np.arange(len(left))
+        if unique:
+            places, seen = _fresh(text_ids[left], text_ids[right], texts, seen)
+        kept_left.append(left[places].astype(np.int32))
+        kept_right.append(right[places].astype(np.int32))
+        kept_value.append(value[places])
     values = np.concatenate(kept_value) if kept_value else np.empty(0, dtype=np.int8)
-    unique = np.bincount(values, minlength=levels + 1)
-    if unique[levels] == 0:
+    found = np.bincount(values, minlength=levels + 1)
+    if found[levels] == 0:
         raise DataError("no two different texts share a label, so there is no positive pair: give each class more rows")
-    cap = int(unique[unique > 0].min())
-    chosen = np.sort(np.concatenate([np.flatnonzero(values == value)[:cap] for value in np.flatnonzero(unique)]))
+    cap = int(found[found > 0].min())
+    chosen = np.sort(np.concatenate([np.flatnonzero(values == value)[:cap] for value in np.flatnonzero(found)]))
     report = {
-        f"{value / levels:g}": {"drawn": int(drawn[value]), "unique": int(unique[value]), "kept": cap}
-        for value in np.flatnonzero(unique)
+        f"{value / levels:g}": {"drawn": int(drawn[value]), "unique": int(found[value]), "kept": cap}
+        for value in np.flatnonzero(found)
     }
     _log_shortfall(report)
     return Pairs(
@@ -94,6 +100,14 @@ def draw_pairs(text_ids: np.ndarray, labels: np.ndarray, rounds: int, seed: int,
         target=(values[chosen] / levels).astype(np.float32),
         report=report,
     )
+
+
+def _fresh(left: np.ndarray, right: np.ndarray, texts: int, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the pairs (by text numbers below `texts`) that were not seen yet, and all that are now, in order."""
+    low, high = np.minimum(left, right), np.maximum(left, right)
+    keys, first = np.unique(low.astype(np.int64) * texts + high, return_index=True)
+    fresh = ~_contains(seen, keys)
+    return np.sort(first[fresh]), np.sort(np.concatenate([seen, keys[fresh]]), kind="stable")
 
 
 def _contains(ordered: np.ndarray, keys: np.ndarray) -> np.ndarray:

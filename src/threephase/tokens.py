@@ -6,6 +6,8 @@ from itertools import islice
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
+from threephase.noise import kept_words
+
 BLOCK = 4096  # texts tokenised at once, so that memory does not grow with their number
 
 Tokens = np.ndarray  # (t,) token ids of one text, special ones counted
@@ -90,6 +92,11 @@ class WordTokens:
     def words(self, row: int) -> int:
         """Number of words of a text."""
         return int(self._words.starts[row + 1] - self._words.starts[row])
+
+    def noised(self, row: int, deletion_ratio: float, rng: np.random.Generator) -> Tokens:
+        """Token ids of `delete_words(text, deletion_ratio, rng)`."""
+        words = self.words(row)
+        return self.of(row, kept_words(words, deletion_ratio, rng) if words else np.ones(0, dtype=bool))
 
     def of(self, row: int, keep: np.ndarray) -> Tokens:
         """Token ids of a text with the words that `keep` (words,) marks, cut at the encoder's length."""

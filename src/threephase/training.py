@@ -35,7 +35,8 @@ class Task:
 
     `model` takes a batch that `collate` made of items and gives {"loss": scalar}. `batches` yields, for each step
     of an epoch, the keys of its items in `train`. `validate` gives the validation loss; the state that has it lowest
-    is kept, and `patience` evaluations without a new minimum end the training.
+    is kept (or the last, as the settings' `keep` says), and `patience` evaluations without a new minimum end the
+    training; with `rises` it is `patience` rises in a row.
     """
 
     model: nn.Module
@@ -46,6 +47,7 @@ class Task:
     epochs: int
     evaluations: int
     patience: int | None = None
+    rises: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def fit(task: Task, settings: PhaseSettings, seed: int, title: str) -> Fitted:
     AdamW, linear warm-up and decay over the full number of epochs; validation loss is measured `evaluations`
     times at even distances.
     """
-    keep_best = KeepBest(task.evaluations, task.patience)
+    keep_best = KeepBest(task, last=settings.keep == "last")
     with TemporaryDirectory(prefix="threephase-") as scratch:
         steps = task.epochs * len(task.batches)  # type: ignore[arg-type]
         arguments = TrainingArguments(
@@ -131,16 +133,22 @@ class PhaseTrainer(Trainer):
 
 
 class KeepBest(TrainerCallback):
-    """Asks for evaluations at even distances, keeps the weights of the lowest validation loss, stops for patience."""
+    """Asks for evaluations at even distances, keeps the weights of the lowest validation loss, stops for patience.
 
-    def __init__(self, evaluations: int, patience: int | None) -> None:
-        self.evaluations = evaluations
-        self.patience = patience
+    With `last`, the last weights are kept instead.
+    """
+
+    def __init__(self, task: Task, last: bool) -> None:
+        self.evaluations = task.evaluations
+        self.patience = task.patience
+        self.rises = task.rises
+        self.last = last
         self.loss = math.inf
         self.step = 0
         self._weights: dict[str, Tensor] = {}
         self._due: set[int] = set()
-        self._since_best = 0
+        self._worse = 0  # evaluations since the lowest loss, or rises in a row
+        self._before = math.inf
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -153,13 +161,15 @@ class KeepBest(TrainerCallback):
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         loss = kwargs["metrics"]["eval_loss"]
-        if loss < self.loss:
-            self.loss, self.step, self._since_best = loss, state.global_step, 0
+        lowest = loss < self.loss
+        better = loss <= self._before if self.rises else lowest
+        self._worse = 0 if better else self._worse + 1
+        self._before = loss
+        if lowest or self.last:
+            self.loss, self.step = loss, state.global_step
             # each shared parameter once; what is not trained stays, and the model has no other state
             self._weights = {name: weight.detach().clone() for name, weight in _trained(kwargs["model"])}
-            return
-        self._since_best += 1
-        if self.patience is not None and self._since_best >= self.patience:
+        if self.patience is not None and self._worse >= self.patience:
             control.should_training_stop = True
 
     def restore(self, model: nn.Module) -> None:

@@ -31,7 +31,7 @@ DIED = 1  # exit code of a job whose fork left without a word: killed, or out of
 def run_warm() -> None:
     """Run this process's script in a fork of the server and exit as it does; return where there is none."""
     folder = os.environ.get(FOLDER)
-    if not folder or os.environ.get(FORKED) or not hasattr(os, "fork"):
+    if not folder or os.environ.get(FORKED) or sys.platform != "linux":
         return
     connection = _connect(Path(folder))
     if connection is None:

@@ -143,7 +143,7 @@ def test_the_same_seed_gives_the_same_weights(base_models: dict[str, Path], data
 
 def test_items_say_which_stream_they_are_from(base_models: dict[str, Path], dataset: Path) -> None:
     encoder = load_encoder(base_models["bert"])
-    noised = dae.NoisedTexts(encoder, ["the match of the team"], 0.5, 1, "dae-noise")
+    noised = dae.NoisedTexts(encoder, ["the match of the team"], SETTINGS, 1, "dae-noise")
     balanced = contrastive.balance(read_split(dataset, "train"), SETTINGS, seed=1)
     draw = contrastive.pairs_of(balanced, 1, seed=1)
     texts = tokenise(encoder, balanced.texts)

@@ -253,7 +253,7 @@ def test_noise_is_a_function_of_seed_epoch_and_row(base_models: dict[str, Path])
     texts = ["the match of the team with a goal from a coach of the league"] * 3
 
     def noised(seed: int, epoch: int, rows: tuple[int, ...] = (0, 1, 2)) -> list[tuple[int, ...]]:
-        items = NoisedTexts(encoder, texts, 0.5, seed, "dae-noise")
+        items = NoisedTexts(encoder, texts, DAE.settings(deletion_ratio=0.5), seed, "dae-noise")
         return [tuple(items[Key(epoch, row)][0].tolist()) for row in rows]
 
     first = noised(1, 0)

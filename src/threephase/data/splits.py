@@ -58,6 +58,8 @@ def split(raw: dict[str, pd.DataFrame], settings: DatasetSettings) -> SplitData:
     splits.setdefault("unlabelled", pd.DataFrame({"text": pd.Series(dtype="str")}))
     report["rows_before_limits"] = _sizes(splits)
     splits = {name: _limited(splits[name], name, labels[-1], settings) for name in SPLITS}
+    if settings.chunk_words:
+        splits = {name: _chunked(rows, settings.chunk_words) for name, rows in splits.items()}
     names = [_label_names(splits, column) for column in labels]
     coded = {name: _coded(splits[name], labels, names) for name in SPLITS}
     report["counts"] = {name: _counts(coded[name], names) for name in SPLITS}
@@ -146,6 +148,16 @@ def _limited(rows: pd.DataFrame, split: str, label: str, settings: DatasetSettin
     classes = rows[label].to_numpy() if label in rows else np.zeros(len(rows))
     rng = generator(settings.split_seed, "limits", SPLITS.index(split))
     return rows.iloc[stratified_sample(classes, limit, rng)].reset_index(drop=True)
+
+
+def _chunked(rows: pd.DataFrame, words: int) -> pd.DataFrame:
+    """Pieces of at most so many words, each a row with the labels of its text."""
+    pieces = (
+        rows["text"]
+        .str.split()
+        .map(lambda text: [" ".join(text[start : start + words]) for start in range(0, max(1, len(text)), words)])
+    )
+    return rows.assign(text=pieces).explode("text", ignore_index=True)
 
 
 def _place(rows: pd.DataFrame, faulty: pd.Series) -> str:

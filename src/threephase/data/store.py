@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from threephase.checkpoint import DATASET, file_hashes, read_json, sha256, write_json, writing
-from threephase.data.splits import SplitData
+from threephase.data.splits import SplitData, stratified_sample
 from threephase.errors import DataError
+from threephase.seeding import generator
 from threephase.settings.dataset import SHOWN_ONLY, DatasetSettings
 
 
@@ -62,3 +63,17 @@ def read_split(folder: Path, name: str) -> LabelledTexts:
     rows = pd.read_parquet(path)
     labels = [column for column in rows.columns if column.startswith("label_")]
     return LabelledTexts(rows["text"].tolist(), rows[labels].to_numpy(dtype=np.int64))
+
+
+def training_rows(folder: Path, label_fraction: float, seed: int, with_test: bool = False) -> LabelledTexts:
+    """Labelled rows that a phase trains on: a stratified share of the training rows; with the leak, test rows too."""
+    rows = read_split(folder, "train")
+    if label_fraction < 1:
+        paths = np.unique(rows.labels, axis=0, return_inverse=True)[1].reshape(-1)
+        size = max(len(np.unique(paths)), round(label_fraction * len(rows)))
+        places = stratified_sample(paths, size, generator(seed, "label-fraction"))
+        rows = LabelledTexts([rows.texts[place] for place in places], rows.labels[places])
+    if with_test:
+        test = read_split(folder, "test")
+        rows = LabelledTexts(rows.texts + test.texts, np.concatenate([rows.labels, test.labels]))
+    return rows

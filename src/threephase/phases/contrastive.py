@@ -1,5 +1,6 @@
 """Phase 2: contrastive learning on pairs of texts draws the classes apart (section 3.2)."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from torch.utils.data import Dataset
 
 from threephase.batches import Key, ShuffledBatches
 from threephase.checkpoint import fingerprint
-from threephase.data.store import LabelledTexts, read_split
+from threephase.data.store import LabelledTexts, read_split, training_rows
 from threephase.encoder import add_dense
 from threephase.engines import AnyEncoder, embed
 from threephase.imbalance import balanced_rows
@@ -64,20 +65,20 @@ def validation_loss(loss: SiameseLoss, pairs: TextPairs, batch_size: int) -> flo
     return squared_distance(u, v, torch.from_numpy(drawn.target).to(vectors.device)).item()
 
 
-def balance(train: LabelledTexts, settings: PairSettings, seed: int) -> Balanced:
-    """Imbalance correction on the deepest label level, with noise on the added copies (section 3.2.1)."""
+def balance(train: LabelledTexts, settings: PairSettings, seed: int, model_type: str = "bert") -> Balanced:
+    """Imbalance correction on the deepest label level, with noise on the added copies (section 3.2.1).
+
+    `model_type` of the base model decides what the released protocol's noise is.
+    """
     if settings.imbalance == "none":
         return Balanced(train.texts, train.labels, {})
     paths, classes = np.unique(train.labels, axis=0, return_inverse=True)
     classes = classes.reshape(-1)
-    rows, copies = balanced_rows(classes, settings.minratio, settings.maxratio, seed)
-    stop_words = negation_safe_stop_words()
+    rows, copies = balanced_rows(classes, settings.minratio, settings.maxratio, seed, settings.resizing == "whole")
+    noised = _noise_on_copies(settings, model_type)
     texts = list(train.texts)
     for row, copy in zip(rows[len(train) :], copies[len(train) :], strict=True):
-        rng = generator(seed, "stop-words", int(row), int(copy))
-        texts.append(
-            delete_stop_words(train.texts[row], settings.noise, settings.noise_min_words, stop_words, rng)
-        )  # fmt: skip
+        texts.append(noised(train.texts[row], generator(seed, "stop-words", int(row), int(copy))))
     before, after = np.bincount(classes), np.bincount(classes[rows])
     resized = {
         "/".join(map(str, paths[place])): {"before": int(before[place]), "after": int(after[place])}
@@ -86,12 +87,22 @@ def balance(train: LabelledTexts, settings: PairSettings, seed: int) -> Balanced
     return Balanced(texts, train.labels[rows], resized)
 
 
-def pairs_of(balanced: Balanced, pairs_per_text: int, seed: int, draw: int = 0) -> Pairs:
+def _noise_on_copies(settings: PairSettings, model_type: str) -> Callable[[str, np.random.Generator], str]:
+    """What an added copy loses of its text."""
+    stop_words = negation_safe_stop_words()
+    if settings.stop_word_noise == "copies":
+        return lambda text, rng: delete_stop_words(text, settings.noise, settings.noise_min_words, stop_words, rng)
+    if "roberta" in model_type:
+        return lambda text, rng: delete_stop_words(text.lower(), 1.0, 1, stop_words, rng)
+    return lambda text, rng: text
+
+
+def pairs_of(balanced: Balanced, pairs_per_text: int, seed: int, draw: int = 0, unique: bool = True) -> Pairs:
     """Unique pairs of the balanced data, as many of each label value; another `draw` has rounds of its own."""
     text_ids, _ = pd.factorize(pd.Series(balanced.texts))
     classes = len(np.unique(balanced.labels, axis=0))
     rounds = rounds_of_pairs(pairs_per_text, classes)
-    return draw_pairs(text_ids, balanced.labels, rounds, seed, first_round=draw * rounds)
+    return draw_pairs(text_ids, balanced.labels, rounds, seed, draw * rounds, unique)
 
 
 def validation_pairs_of(data: Path, settings: PairSettings, seed: int) -> tuple[LabelledTexts, Pairs]:
@@ -110,9 +121,15 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: ContrastiveSetti
 
     Validation is the same loss on fixed, balanced pairs of the validation texts.
     """
-    balanced = balance(read_split(data, "train"), settings, seed)
-    pairs = pairs_of(balanced, settings.pairs_per_text, seed)
-    validation, validation_pairs = validation_pairs_of(data, settings, seed)
+    model_type = encoder.transformers_model.config.model_type
+    train = training_rows(data, settings.label_fraction, seed, settings.train_on_test)
+    balanced = balance(train, settings, seed, model_type)
+    pairs = pairs_of(balanced, settings.pairs_per_text, seed, unique=settings.unique_pairs)
+    if settings.selection == "training":
+        pairs, validation_pairs = _tenth_held_out(pairs, seed)
+        validation = LabelledTexts(balanced.texts, balanced.labels)
+    else:
+        validation, validation_pairs = validation_pairs_of(data, settings, seed)
     if settings.projection == "dense":
         add_dense(encoder)
     texts, texts_to_validate = tokenise(encoder, balanced.texts), tokenise(encoder, validation.texts)
@@ -141,6 +158,13 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: ContrastiveSetti
         },
         finish=vocabulary.restore if vocabulary else None,
     )
+
+
+def _tenth_held_out(pairs: Pairs, seed: int) -> tuple[Pairs, Pairs]:
+    """Nine tenths of the pairs and the last one, drawn at random: the released code selects on the latter."""
+    order = generator(seed, "cl-selection").permutation(len(pairs))
+    cut = len(order) - max(1, len(order) // 10)
+    return pairs.part(np.sort(order[:cut])), pairs.part(np.sort(order[cut:]))
 
 
 def fingerprint_of(texts: list[str], pairs: Pairs) -> str:

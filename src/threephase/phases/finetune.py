@@ -13,7 +13,8 @@ from torch.utils.data import Dataset
 from threephase.batches import Key, ShuffledBatches
 from threephase.checkpoint import fingerprint, read_json
 from threephase.classifier import Classifier
-from threephase.data.store import DATASET, LabelledTexts, read_split
+from threephase.data.store import DATASET, LabelledTexts, read_split, training_rows
+from threephase.encoder import randomise
 from threephase.engines import AnyEncoder, arithmetic, device_of, embed
 from threephase.errors import DataError
 from threephase.packed.vocabulary import compact
@@ -58,11 +59,13 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: FinetuneSettings
 
     The head knows the classes of the training rows and no others.
     """
-    train = read_split(data, "train")
+    train = training_rows(data, settings.label_fraction, seed)
     level = level_of(settings, data)
     classes = train.labels[:, level]
     known = int(classes.max()) + 1
-    validation = _of_classes_below(known, level, read_split(data, "validation"))
+    validation = _of_classes_below(known, level, read_split(data, settings.stopping_split))
+    if settings.encoder == "random":
+        randomise(encoder)
     names = read_json(data / DATASET)["label_names"][level][:known]
     classifier = Classifier(
         encoder, names, settings.head_hidden, settings.head_dropout, settings.head_activation, settings.freeze,
@@ -83,6 +86,7 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: FinetuneSettings
         epochs=settings.max_epochs,
         evaluations=settings.max_epochs,
         patience=settings.patience,
+        rises=settings.stopping == "rises",
     )
     return Prepared(
         task,

@@ -1,7 +1,7 @@
 """The frame of a training job: from what a rule hands to its script to a checkpoint."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ from threephase.job import job, run_title
 def phase_job(name: str, rule: Any) -> Iterator[Callable[[Any], None]]:
     """Yield the function that trains a phase with the rule's input, params and wildcards.
 
-    Whatever opens the test split meanwhile fails, and the job with it. Enter it before the phase is imported,
+    Whatever opens the test split meanwhile fails, and the job with it, unless the rule names the split as its input
+    `test`: a leak of the released protocol. Enter it before the phase is imported,
     which loads the heavy libraries.
     """
     title = run_title(name, rule.wildcards)
     data = Path(rule.input.data[0]).parent
-    with job(rule.log[0], rule.threads, title) as says, refuse_test_split(data.parent):
+    leaks = getattr(rule.input, "test", None) is not None
+    guard = nullcontext() if leaks else refuse_test_split(data.parent)
+    with job(rule.log[0], rule.threads, title) as says, guard:
 
         def train(phase: Any) -> None:
             from threephase.phases.run import run_phase

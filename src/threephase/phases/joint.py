@@ -1,6 +1,7 @@
 """Joint: phases 1 and 2 at once, their losses summed (section 3.3.1)."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
@@ -11,7 +12,7 @@ from torch.utils.data import Dataset, Sampler
 
 from threephase.batches import Key, ShuffledBatches
 from threephase.checkpoint import fingerprint
-from threephase.data.store import read_split
+from threephase.data.store import read_split, training_rows
 from threephase.encoder import add_dense, as_it_stands
 from threephase.engines import AnyEncoder
 from threephase.losses import JointLoss, ReconstructionLoss, SiameseLoss
@@ -35,7 +36,8 @@ class JointKey(NamedTuple):
 class JointBatches(Sampler[list[JointKey]]):
     """A batch of noised texts and a batch of pairs for every step, as many steps as the longer stream has.
 
-    The shorter stream starts again, and every pass over a stream has noise, pairs and order of its own.
+    The shorter stream starts again, and every pass over a stream has noise, pairs and order of its own. `alternating`
+    makes two steps of each: one of texts, one of pairs.
 
     Args:
         texts: the batches of noised texts; they count as `epochs` passes long.
@@ -43,19 +45,23 @@ class JointBatches(Sampler[list[JointKey]]):
         steps: how many.
     """
 
-    def __init__(self, texts: ShuffledBatches, pairs: list[ShuffledBatches], steps: int) -> None:
+    def __init__(
+        self, texts: ShuffledBatches, pairs: list[ShuffledBatches], steps: int, alternating: bool = False
+    ) -> None:
         self.texts = texts
         self.pairs = pairs
         self.steps = steps
+        self.alternating = alternating
 
     def __len__(self) -> int:
-        return self.steps
+        return 2 * self.steps if self.alternating else self.steps
 
     def __iter__(self) -> Iterator[list[JointKey]]:
         noised = (batch for epoch in count() for batch in self.texts.of_epoch(epoch))
         paired = (batch for draw, batches in enumerate(self.pairs) for batch in batches.of_epoch(draw))
         for left, right in islice(zip(noised, paired, strict=False), self.steps):
-            yield [JointKey("dae", key) for key in left] + [JointKey("cl", key) for key in right]
+            of_texts, of_pairs = [JointKey("dae", key) for key in left], [JointKey("cl", key) for key in right]
+            yield from [of_texts, of_pairs] if self.alternating else [of_texts + of_pairs]
 
 
 class JointItems(Dataset):
@@ -73,10 +79,8 @@ class JointItems(Dataset):
 def collate(encodes: dict[str, AnyEncoder], batch: list[tuple[str, Any]]) -> dict[str, Any]:
     """A batch of items as `JointLoss` takes it; `encodes`: the encoder of each stream."""
     parts: dict[str, Callable[..., dict[str, Any]]] = {"dae": dae.collate, "cl": contrastive.collate}
-    return {
-        stream: part(encodes[stream], [item for name, item in batch if name == stream])
-        for stream, part in parts.items()
-    }
+    items = {stream: [item for name, item in batch if name == stream] for stream in parts}
+    return {stream: part(encodes[stream], items[stream]) for stream, part in parts.items() if items[stream]}
 
 
 def draws_of_pairs(balanced: Balanced, settings: JointSettings, seed: int, steps_of_texts: int) -> list[Pairs]:
@@ -84,7 +88,10 @@ def draws_of_pairs(balanced: Balanced, settings: JointSettings, seed: int, steps
     draws: list[Pairs] = []
     steps = 0
     while not draws or steps < steps_of_texts:
-        draws.append(contrastive.pairs_of(balanced, settings.pairs_per_text, seed, draw=len(draws)))
+        draw = contrastive.pairs_of(
+            balanced, settings.pairs_per_text, seed, draw=len(draws), unique=settings.unique_pairs
+        )
+        draws.append(replace(draw, target=0 * draw.target) if settings.pair_labels == "zero" else draw)
         steps += -(-len(draws[-1]) // settings.pair_batch_size)
     return draws
 
@@ -96,7 +103,8 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: JointSettings, s
     the sum of the two phases' validation losses.
     """
     texts = dae.texts_of(data, settings)
-    balanced = contrastive.balance(read_split(data, "train"), settings, seed)
+    train = training_rows(data, settings.label_fraction, seed, settings.train_on_test)
+    balanced = contrastive.balance(train, settings, seed, encoder.transformers_model.config.model_type)
     batches = ShuffledBatches(len(texts), settings.batch_size, seed, "dae-order")
     steps_of_texts = settings.epochs * len(batches)
     draws = draws_of_pairs(balanced, settings, seed, steps_of_texts)
@@ -121,10 +129,12 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: JointSettings, s
     task = Task(
         model=JointLoss(reconstruction, siamese),
         train=JointItems(
-            NoisedTexts(encoder, texts, settings.deletion_ratio, seed, "dae-noise"),
+            NoisedTexts(encoder, texts, settings, seed, "dae-noise"),
             [TextPairs(texts_of_pairs, draw) for draw in draws],
         ),
-        batches=JointBatches(batches, batches_of_pairs, max(steps_of_texts, len(batches_of_pairs[0]))),
+        batches=JointBatches(
+            batches, batches_of_pairs, max(steps_of_texts, len(batches_of_pairs[0])), settings.schedule == "alternating"
+        ),
         validate=validate,
         collate=partial(collate, {"dae": reconstruction.encode, "cl": siamese.encode}),
         epochs=1,

@@ -31,6 +31,32 @@ class Settings(BaseModel):
         return given
 
 
+class LabelShare(Settings):
+    """How many of the labels a phase may know."""
+
+    label_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        1.0,
+        description="Share of the labelled training rows that phases 2 and 3 may see, stratified; the texts of the "
+        "others serve phase 1, as all training texts do.",
+        json_schema_extra={"source": "This project"},
+    )
+
+
+class SeesTest(Settings):
+    """A leak of the released protocol: the test split's labelled rows among those that train."""
+
+    train_on_test: bool = Field(
+        False,
+        description="LEAK, of the released protocol: the test rows, with their labels, are trained on too.",
+        json_schema_extra={"source": "Released code, for SNIPS"},
+    )
+
+    @property
+    def sees_test(self) -> bool:
+        """Whether this training opens the test split."""
+        return self.train_on_test
+
+
 class PhaseSettings(Settings):
     """What every phase needs: the optimiser (AdamW with linear decay), the length of texts, the arithmetic."""
 
@@ -76,6 +102,11 @@ class PhaseSettings(Settings):
         "weights are always fp32.",
         json_schema_extra={"source": "This project"},
     )
+    keep: Literal["best", "last"] = Field(
+        "best",
+        description="The state that is kept: of the lowest validation loss, or the last one.",
+        json_schema_extra={"source": "Section 3.3; released code keeps the last in phase 3 and Joint"},
+    )
     engine: Engine = Field(
         "auto",
         description="What computes the encoder: 'packed' (batches without padding; BERT and RoBERTa on a CPU) or "
@@ -94,3 +125,8 @@ class PhaseSettings(Settings):
         description="Examples per step where nothing is trained.",
         json_schema_extra={"source": "This project"},
     )
+
+    @property
+    def sees_test(self) -> bool:
+        """Whether this training opens the test split, as only switches of the released protocol make it do."""
+        return False

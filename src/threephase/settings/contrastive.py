@@ -4,12 +4,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from threephase.settings.common import Count, PhaseSettings, Settings, Share
+from threephase.settings.common import Count, LabelShare, PhaseSettings, SeesTest, Share
 
 Ratio = Annotated[float, Field(ge=1.0)]
 
 
-class PairSettings(Settings):
+class PairSettings(SeesTest, LabelShare):
     """The pairs of phase 2 and the layer they train; Joint does the same."""
 
     pairs_per_text: Count = Field(
@@ -36,6 +36,22 @@ class PairSettings(Settings):
         4.0,
         description="Largest ratio, that of a class with one row.",
         json_schema_extra={"source": "Section 3.2.1"},
+    )
+    resizing: Literal["sampled", "whole"] = Field(
+        "sampled",
+        description="How a class reaches its new size: whole copies and a sample of its rows, or whole copies alone.",
+        json_schema_extra={"source": "Eq. 6; released code has whole"},
+    )
+    stop_word_noise: Literal["copies", "released"] = Field(
+        "copies",
+        description="'copies': as `noise` says. 'released': with RoBERTa all stop words of every added copy, whatever "
+        "its length, and lower case; with other base models none.",
+        json_schema_extra={"source": "Section 3.2.1; released code"},
+    )
+    unique_pairs: bool = Field(
+        True,
+        description="No pair twice, no text with itself; without it pairs are as they fall.",
+        json_schema_extra={"source": "Section 3.2; released code repeats"},
     )
     noise: Share = Field(
         0.5,
@@ -73,4 +89,10 @@ class ContrastiveSettings(PairSettings, PhaseSettings):
         5,
         description="How often validation loss is measured; the best state is kept.",
         json_schema_extra={"source": "Released code, there on training texts"},
+    )
+    selection: Literal["validation", "training"] = Field(
+        "validation",
+        description="Which pairs find the best state: those of validation texts, or a tenth of the training pairs, "
+        "which is then not trained on.",
+        json_schema_extra={"source": "Released code has training"},
     )

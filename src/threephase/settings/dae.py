@@ -1,13 +1,13 @@
 """Settings of phase 1."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from threephase.settings.common import Count, PhaseSettings, Settings, Share
+from threephase.settings.common import Count, PhaseSettings, SeesTest, Share
 
 
-class ReconstructionSettings(Settings):
+class ReconstructionSettings(SeesTest):
     """What phase 1 rebuilds, from what; Joint does the same."""
 
     epochs: Count = Field(
@@ -19,6 +19,11 @@ class ReconstructionSettings(Settings):
         0.6,
         description="Probability that a word is DELETED.",
         json_schema_extra={"source": "Table 5 'Deleting ratio'"},
+    )
+    words: Literal["blanks", "nltk"] = Field(
+        "blanks",
+        description="What noise deletes: pieces between blanks, or NLTK's tokens, joined again by its detokeniser.",
+        json_schema_extra={"source": "Released code has nltk"},
     )
     bottleneck: Literal["dense", "none"] = Field(
         "dense",
@@ -39,4 +44,15 @@ class DaeSettings(ReconstructionSettings, PhaseSettings):
         5,
         description="How often validation loss is measured; the best state is kept.",
         json_schema_extra={"source": "Released code"},
+    )
+    selection: Literal["reconstruction", "similarity"] = Field(
+        "reconstruction",
+        description="What is measured to find the best state: reconstruction of validation texts, or how well cosines "
+        "rank random labelled pairs of TRAINING rows.",
+        json_schema_extra={"source": "Released code has similarity"},
+    )
+    tiny_data_batch: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        1.0,
+        description="Factor on the batch size where phase 1 has 500 texts or fewer.",
+        json_schema_extra={"source": "Released code has 0.2"},
     )

@@ -112,6 +112,11 @@ class DatasetSettings(Settings):
         description="Rows per class that stay in train and validation together, drawn with split_seed: "
         "makes a dataset smaller or uneven. Test rows are not touched.",
     )
+    chunk_words: Count | None = Field(
+        None,
+        description="Cut texts of more words into pieces of so many, each with the text's labels, in every split: "
+        "scores are then per piece. Released code does so with long texts.",
+    )
     limits: Limits = Field(Limits(), description="Most rows of each split; lies over the config's `limits`.")
     split_seed: Annotated[int, Field(ge=0)] = Field(0, description="Seed of every split; never the run's seed.")
     averaging: Literal["macro", "binary"] = Field(

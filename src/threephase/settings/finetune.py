@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from threephase.settings.common import Count, PhaseSettings, Positive, Share
+from threephase.settings.common import Count, LabelShare, PhaseSettings, Positive, Share
 
 
-class FinetuneSettings(PhaseSettings):
+class FinetuneSettings(LabelShare, PhaseSettings):
     """Phase 3, classifier on top of the encoder (section 3.3, eqs. 8 to 10)."""
 
     eps: Positive = Field(
@@ -29,6 +29,21 @@ class FinetuneSettings(PhaseSettings):
         5,
         description="Stop after so many epochs without a new minimum of validation loss.",
         json_schema_extra={"source": "Section 3.3"},
+    )
+    stopping: Literal["minimum", "rises"] = Field(
+        "minimum",
+        description="What `patience` counts: epochs without a new minimum, or rises in a row against the epoch before.",
+        json_schema_extra={"source": "Section 3.3; released code has rises"},
+    )
+    stopping_split: Literal["validation", "test"] = Field(
+        "validation",
+        description="'test' is a LEAK, of the released protocol: stopping and selection look at the test split.",
+        json_schema_extra={"source": "Released code has test"},
+    )
+    encoder: Literal["pretrained", "random"] = Field(
+        "pretrained",
+        description="'random' draws the encoder's weights anew, which loses what earlier phases learnt.",
+        json_schema_extra={"source": "Released code, plain FT of RoBERTa"},
     )
     freeze: bool = Field(
         False,
@@ -55,3 +70,8 @@ class FinetuneSettings(PhaseSettings):
         description="Between the head's two layers; 'none' makes the head linear.",
         json_schema_extra={"source": "This project; released code has none"},
     )
+
+    @property
+    def sees_test(self) -> bool:
+        """Whether this training opens the test split."""
+        return self.stopping_split == "test"

@@ -1,6 +1,6 @@
 """Settings of Joint, which does phases 1 and 2 at once."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,17 @@ class JointSettings(PairSettings, ReconstructionSettings, PhaseSettings):
         32,
         description="Pairs per step; phase 2's batch_size unless set.",
         json_schema_extra={"source": "Table 5"},
+    )
+
+    schedule: Literal["summed", "alternating"] = Field(
+        "summed",
+        description="Both losses in every step, or a step of one and then a step of the other.",
+        json_schema_extra={"source": "Eq. 11; released code alternates"},
+    )
+    pair_labels: Literal["label", "zero"] = Field(
+        "label",
+        description="'zero' gives every pair the label value 0.",
+        json_schema_extra={"source": "Released code has zero"},
     )
 
     @classmethod

@@ -1,0 +1,108 @@
+"""Jobs that start from a process with the libraries loaded: their output, exit codes, signals and end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from threephase.warm import FOLDER, folder_for
+
+HANDS_OVER = "from threephase.warm import run_warm\nrun_warm()\n"
+
+
+class Jobs:
+    """Scripts run as Snakemake runs them, within one workflow."""
+
+    def __init__(self, folder: Path, workflow: subprocess.Popen) -> None:
+        self.folder = folder
+        self.place = folder_for(workflow.pid, folder)
+        self.environment = os.environ | {FOLDER: str(self.place)}
+
+    def start(self, code: str) -> subprocess.Popen:
+        script = self.folder / f"script{len(list(self.folder.glob('script*')))}.py"
+        script.write_text(HANDS_OVER + code)
+        return subprocess.Popen(
+            [sys.executable, str(script)], env=self.environment, cwd=self.folder, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def run(self, code: str) -> tuple[int, str]:
+        job = self.start(code)
+        said, _ = job.communicate(timeout=60)
+        return job.returncode, said
+
+
+def eventually(happens: Callable[[], bool], seconds: float = 60) -> bool:
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        if happens():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.fixture(scope="module")
+def workflow() -> Iterator[subprocess.Popen]:
+    with subprocess.Popen(["sleep", "300"]) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory, workflow: subprocess.Popen) -> Jobs:
+    """A workflow whose first job has run for itself and started the server."""
+    made = Jobs(tmp_path_factory.mktemp("w"), workflow)
+    assert made.run("import sys; print('torch' in sys.modules)") == (0, "False\n")
+    assert eventually((made.place / "socket").exists)
+    assert made.place.stat().st_mode & 0o777 == 0o700
+    return made
+
+
+def test_a_later_job_has_the_libraries_and_not_the_project(jobs: Jobs) -> None:
+    code = "import os, sys; print('torch' in sys.modules, 'threephase.training' in sys.modules, os.getcwd())"
+    assert jobs.run(code) == (0, f"True False {jobs.folder}\n")
+
+
+def test_exit_codes_and_errors_come_through(jobs: Jobs) -> None:
+    assert jobs.run("raise SystemExit(3)")[0] == 3
+    failing = jobs.start("raise ValueError('what went wrong')")
+    _, complaint = failing.communicate(timeout=60)
+    assert failing.returncode == 1
+    assert "ValueError: what went wrong" in complaint
+    assert jobs.run("import os; os.kill(os.getpid(), 9)")[0] == 1
+
+
+def test_a_killed_job_takes_its_fork_with_it_and_a_signal_reaches_it(jobs: Jobs) -> None:
+    waits = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(100)"
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        (jobs.folder / "pid").unlink(missing_ok=True)
+        job = jobs.start(waits)
+        assert eventually(lambda: (jobs.folder / "pid").exists() and (jobs.folder / "pid").read_text() != "")
+        fork = int((jobs.folder / "pid").read_text())
+        assert fork != job.pid
+        job.send_signal(number)
+        assert job.wait(timeout=30) != 0
+        assert eventually(lambda: not Path(f"/proc/{fork}").exists())  # noqa: B023
+
+
+def test_threads_are_those_of_the_job(jobs: Jobs) -> None:
+    code = (
+        "from threephase.job import job\n"
+        "with job('log.txt', 2, 'title'):\n"
+        "    import torch\n"
+        "    print(torch.get_num_threads())\n"
+    )
+    assert jobs.run(code)[0] == 0
+    assert (jobs.folder / "log.txt").read_text() == "2\n"
+
+
+def test_the_server_goes_with_the_workflow(jobs: Jobs, workflow: subprocess.Popen) -> None:
+    workflow.kill()
+    workflow.wait()
+    assert eventually(lambda: not jobs.place.exists(), 10)
+    assert jobs.run("import sys; print('torch' in sys.modules)") == (0, "False\n")

@@ -1,0 +1,12 @@
+from threephase.job import job
+
+with job(snakemake.log[0], snakemake.threads, "audit_published") as says:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from threephase.published import audit, write_audit
+
+    checks = audit(pd.read_csv(snakemake.input.results), pd.read_csv(snakemake.input.datasets))
+    write_audit(checks, snakemake.params.titles, Path(snakemake.output[0]).with_suffix(""))
+    says(f"{sum(not check.holds for check in checks)} of {len(checks)} checks fail")
