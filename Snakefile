@@ -25,6 +25,7 @@ rule all:
         rules.results.output,
         [table.output for table in TABLES],
         rules.audit_published.output,
+        expand(rules.effects.output, effect=settings.tables.effects),
 
 
 # `snakemake bbc` or `snakemake "No Imb."`: the runs of one dataset, of one variant.

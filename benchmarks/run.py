@@ -25,7 +25,7 @@ from benchmarks.paths import BATCH, PATHS, PHASES
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
-STEPS = {12: {"ours": 24, "stock": 10}, 128: {"ours": 8, "stock": 4}}
+STEPS = {12: {"ours": 12, "stock": 5}, 128: {"ours": 4, "stock": 2}}
 LIBRARIES = ("torch", "transformers", "sentence-transformers", "accelerate", "snakemake", "setfit")
 
 
@@ -221,7 +221,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokens", type=int, nargs="+", default=[12, 128], choices=STEPS)
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--out", type=Path, default=HERE)
     chosen = parser.parse_args()
     limits = {threads: matrix_products(threads) for threads in chosen.threads}

@@ -59,6 +59,7 @@ wildcard_constraints:
     model="[^/]+",
     seed=r"\d+",
     recipe="[^/]+",
+    effect="[^/]+",
 
 
 def code(script):
@@ -313,3 +314,28 @@ def table_params(variants):
         "titles": settings.titles(),
         "expected": expected_rows(),
     }
+
+
+def effect_variants(effect):
+    """All variants that a table of effects compares."""
+    against = settings.tables.effects[effect].against
+    return list(
+        dict.fromkeys(
+            name for base, others in against.items() for name in (base, *others)
+        )
+    )
+
+
+def effect_input(wildcards):
+    """The evaluations that a table of effects is made of."""
+    return evaluations(runs_of(effect_variants(wildcards.effect)))
+
+
+@cache
+def _effect_params(effect):
+    return table_params(effect_variants(effect))
+
+
+def effect_params(wildcards):
+    """The runs of a table of effects, and what was asked of them."""
+    return _effect_params(wildcards.effect)

@@ -168,3 +168,28 @@ rule audit_published:
         "audit · the published figures"
     script:
         "../workflow/scripts/audit_published.py"
+
+
+rule effects:
+    input:
+        effect_input,
+    output:
+        table_files("effects_{effect}"),
+        "results/tables/effects_{effect}.svg",
+        "results/tables/effects_{effect}.png",
+    log:
+        "results/logs/tables/effects_{effect}.log",
+    conda:
+        "../environment.yml"
+    params:
+        runs=lambda wildcards: effect_params(wildcards)["runs"],
+        asked=lambda wildcards: effect_params(wildcards)["asked"],
+        missing=lambda wildcards: effect_params(wildcards)["missing"],
+        against=lambda wildcards: settings.tables.effects[wildcards.effect].against,
+        title=lambda wildcards: settings.tables.effects[wildcards.effect].title,
+        titles=settings.titles(),
+        code=code("effects.py"),
+    message:
+        "effects · {wildcards.effect}"
+    script:
+        "../workflow/scripts/effects.py"

@@ -145,11 +145,27 @@ class GridBlock(Settings):
     datasets: list[str] | None = Field(None, description="Datasets; all where absent.")
     models: list[str] | None = Field(None, description="Base models; all where absent.")
     variants: list[str] | None = Field(None, description="Variants; all where absent.")
+    effects: list[str] | None = Field(
+        None, description="Tables of effects whose variants run, in place of a list of `variants`."
+    )
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="Seeds of the runs.")
+
+
+class EffectSettings(Settings):
+    """A question that variants answer: how far each moves accuracy from its baseline, over the same seeds."""
+
+    title: str = Field(description="What is asked; heads the table and the figure.")
+    against: dict[str, list[str]] = Field(
+        min_length=1, description="Variants to compare, by the variant that is their baseline."
+    )
 
 
 class TableSettings(Settings):
     """What the tables show."""
+
+    effects: dict[Name, EffectSettings] = Field(
+        {}, description="One table and one figure each, `effects_<name>`: paired differences from a baseline."
+    )
 
     main: list[str] = Field(["3-Phase", "Joint", "FT"], description="Variants of Table 3, where the grid has them.")
     partial: bool = Field(
@@ -194,9 +210,14 @@ class Config(Settings):
                 ("dataset", block.datasets, self.datasets),
                 ("model", block.models, self.models),
                 ("variant", block.variants, self.variants),
+                ("table of effects", block.effects, self.tables.effects),
             ):
                 for name in named or ():
                     known(name, there, kind)
+        for effect in self.tables.effects.values():
+            for baseline, compared in effect.against.items():
+                for name in [baseline, *compared]:
+                    known(name, self.variants, "variant")
         hyper = self.hyperparameters
         for name in [*hyper.datasets, *hyper.dataset_models]:
             known(name, self.datasets, "dataset")
@@ -244,6 +265,7 @@ class Config(Settings):
             "dataset",
             "download_dataset",
             "download_model",
+            "effects",
             "evaluate",
             "results",
             *PHASES,
@@ -274,10 +296,17 @@ class Config(Settings):
             for block in self.grid
             for dataset in block.datasets or self.datasets
             for model in block.models or self.models
-            for variant in block.variants or self.variants
+            for variant in self._variants_of(block)
             for seed in block.seeds
         }
         return list(cells)
+
+    def _variants_of(self, block: GridBlock) -> list[str]:
+        effects = [self.tables.effects[name] for name in block.effects or ()]
+        compared = [
+            name for effect in effects for base, others in effect.against.items() for name in (base, *others)
+        ]  # fmt: skip
+        return list(dict.fromkeys([*compared, *(block.variants or ())])) or list(self.variants)
 
     def dataset_settings(self, name: str) -> DatasetSettings:
         """The settings of a dataset under the config's limits and `data_root`. Raises ConfigError without a copy."""

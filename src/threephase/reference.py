@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from tabulate import tabulate
 
-from threephase.config import Config, GridBlock, Hyperparameters, TableSettings
+from threephase.config import Config, EffectSettings, GridBlock, Hyperparameters, TableSettings
 from threephase.settings.base_model import BaseModelSettings
 from threephase.settings.dataset import DatasetSettings, Source
 from threephase.settings.phases import PHASES
@@ -40,6 +40,7 @@ def page() -> str:
         ("A base model", "models.<name>", BaseModelSettings),
         ("A block of the grid", "grid", GridBlock),
         ("The tables", "tables", TableSettings),
+        ("A table of effects", "tables.effects.<name>", EffectSettings),
         ("Hyper-parameters", "hyperparameters", Hyperparameters),
         *((_first_line(kind), f"hyperparameters.<layer>.{name}", kind) for name, kind in PHASES.items()),
     ]

@@ -135,4 +135,11 @@ def _row(run: Run, root: Path) -> dict[str, object]:
         "steps": provenance["steps"],
         "ft_seconds": provenance["wall_seconds"],
         "effective": settings["effective"],
+        "saw_test": any(_saw_test(root / "checkpoints" / _place(run, part)) for part in _recipes(run.recipe)),
     }
+
+
+def _saw_test(checkpoint: Path) -> bool:
+    """Whether a training had test rows, by the released protocol's switches."""
+    settings = _json(checkpoint / "settings.json")["settings"]
+    return bool(settings.get("train_on_test")) or settings.get("stopping_split") == "test"

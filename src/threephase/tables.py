@@ -245,10 +245,17 @@ def _protocol(results: pd.DataFrame, reference: str, titles: dict[str, str]) -> 
     tests = results.groupby("dataset", sort=False)["n_test"].first()
     rows = ", ".join(f"{titles.get(dataset, dataset)} {count:,}" for dataset, count in tests.items())
     return (
-        "mean ± standard deviation over seeds (number of seeds). Best of a row bold. Settings and best epoch "
-        f"chosen on validation; test read once. Test rows: {rows}. "
-        f"'{SAME}': saw the same data and settings as {reference}. '{MISSING}': no run."
+        f"mean ± standard deviation over seeds (number of seeds). Best of a row bold. {selection(results)} "
+        f"Test rows: {rows}. '{SAME}': saw the same data and settings as {reference}. '{MISSING}': no run."
     )
+
+
+def selection(results: pd.DataFrame) -> str:
+    """What the runs were chosen by, and whether any of them saw the test split: a sentence or two of a caption."""
+    leaky = list(dict.fromkeys(results.loc[results["saw_test"], "variant"]))
+    if not leaky:
+        return "Settings and best epoch chosen on validation; test read once."
+    return f"LEAK: test rows were trained on or chosen by in {', '.join(leaky)}; elsewhere validation chose."
 
 
 def _averaging(results: pd.DataFrame) -> str:

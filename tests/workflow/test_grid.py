@@ -85,6 +85,7 @@ def test_every_run_is_a_row_and_the_tables_are_there(grid: Path) -> None:
         "table5_hyperparameters",
         "table6_precision_recall",
         "table7_f1",
+        "audit_published",
     ):
         for ending in ("csv", "md", "tex"):
             assert (grid / f"results/tables/{table}.{ending}").stat().st_size > 100
@@ -96,7 +97,7 @@ def test_the_terminal_names_each_job_and_is_free_of_library_noise(grid: Path) ->
     assert "✓ cl   · topics · tiny · No Imb. · seed 1 · dae.cl-noimb · best validation loss" in shown
     assert "warn" not in shown.lower()
     logs = [path.read_text() for path in (grid / "results/logs").rglob("*.log")]
-    assert len(logs) == 2 + 1 + 8 + 5 + 8  # data and model, audit, trainings, evaluations, tables
+    assert len(logs) == 2 + 1 + 8 + 5 + 9  # data and model, audit, trainings, evaluations, tables
     assert not [line for log in logs for line in log.splitlines() if "warning" in line.lower()]
 
 

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from test_grid import PROJECT, QUICK, write_config
 
+from threephase.config import read
+from threephase.grid import prefixes, recipe
+
 VARIANTS = {"3-Phase": ["dae", "cl", "ft"], "Joint": ["joint", "ft"], "FT": ["ft"]}
 GRID = [{"seeds": [1]}]
 Planned = set[tuple[str, str]]
@@ -256,23 +259,45 @@ def graph(checkout: Checkout, config: list[str]) -> list[Job]:
 
 
 # Rules that may stand on the test split, and what is made of it.
-MAY_SEE_TEST = {"dataset", "audit", "evaluate", "results", *(f"table{number}" for number in range(1, 8))}
+MAY_SEE_TEST = {"dataset", "audit", "evaluate", "results", "effects", *(f"table{number}" for number in range(1, 8))}
+NOT_OF_DATA = {"audit_published"}
 
 
-def trespassers(jobs: list[Job]) -> set[str]:
-    """Rules that have test rows, or scores made of them, among their inputs without being allowed to."""
+def trespassers(jobs: list[Job], leaks: frozenset[str] = frozenset()) -> set[str]:
+    """Rules that have test rows, or scores made of them, among their inputs without being allowed to.
+
+    `leaks` are checkpoints whose settings make them see the test split: the one named exception.
+    """
     of_test = {file for rule, _, outputs in jobs if rule in MAY_SEE_TEST - {"dataset"} for file in outputs}
     of_test |= {file for _, _, outputs in jobs for file in outputs if file.endswith("test.parquet")}
     assert of_test
-    return {rule for rule, inputs, _ in jobs if rule not in MAY_SEE_TEST | {"all"} and of_test & set(inputs)}
+    return {
+        rule
+        for rule, inputs, outputs in jobs
+        if rule not in MAY_SEE_TEST | {"all"} and of_test & set(inputs) and not leaks & set(outputs)
+    }
+
+
+def leaks_of(configs: list[str]) -> frozenset[str]:
+    """Checkpoints that a config's own settings let see the test split."""
+    config = read([PROJECT / "config" / name for name in configs])
+    found = set()
+    for run in config.runs():
+        for part in prefixes(config.variants[run.variant]):
+            if config.phase_settings(run.dataset, run.model, recipe(part)).sees_test:
+                place = f"{run.dataset}/{run.model}/seed{run.seed}/{recipe(part)}"
+                found.add(f"results/checkpoints/{place}/complete.json")
+    return frozenset(found)
 
 
 SHIPPED = [["config.yaml"], ["config.yaml", "demo-full.yaml"], ["paper.yaml"], ["paper.yaml", "capped.yaml"]]
+SHIPPED += [["paper.yaml", "capped.yaml", "sensitivity.yaml"]]
+LEAKING = [["paper.yaml", "capped.yaml", "forensics.yaml"], ["paper.yaml", "released.yaml"]]
 NO_GRIDS = {"hyperparameters.yaml"}
 
 
 def test_every_shipped_config_is_walked() -> None:
-    walked = {name for names in SHIPPED for name in names}
+    walked = {name for names in SHIPPED + LEAKING for name in names}
     grids = {path.name for path in (PROJECT / "config").glob("*.yaml")}
     assert walked == grids - NO_GRIDS
 
@@ -281,8 +306,25 @@ def test_every_shipped_config_is_walked() -> None:
 def test_nothing_that_trains_has_test_rows_among_its_inputs(config: list[str], tmp_path: Path) -> None:
     jobs = graph(Checkout.fresh(tmp_path / "fresh"), config)
     fetching = {"download_dataset", "download_model"}
-    assert {rule for rule, _, _ in jobs} - fetching == {*MAY_SEE_TEST, "all", "base_model", "dae", "cl", "joint", "ft"}
+    trains = {"dae", "cl", "joint", "ft"}
+    assert {rule for rule, _, _ in jobs} - fetching - trains <= {*MAY_SEE_TEST, *NOT_OF_DATA, "all", "base_model"}
+    assert trains - {"joint"} <= {rule for rule, _, _ in jobs}
+    assert leaks_of(config) == frozenset()
     assert trespassers(jobs) == set()
+
+
+@pytest.mark.parametrize("config", LEAKING)
+def test_of_what_trains_only_the_named_leaks_have_test_rows_among_their_inputs(
+    config: list[str], tmp_path: Path
+) -> None:
+    jobs = graph(Checkout.fresh(tmp_path / "fresh"), config)
+    leaks = leaks_of(config)
+    assert leaks
+    assert trespassers(jobs, leaks) == set()
+    assert trespassers(jobs) <= {"dae", "cl", "joint", "ft"}
+    for _, inputs, outputs in jobs:
+        if leaks & set(outputs):
+            assert any(file.endswith("test.parquet") for file in inputs)
 
 
 def test_the_walk_finds_a_phase_that_reads_the_test_split(tmp_path: Path) -> None:

@@ -43,4 +43,4 @@ class JointSettings(PairSettings, ReconstructionSettings, PhaseSettings):
         pairs = {key: value for key, value in cl.items() if key in PairSettings.model_fields}
         if "batch_size" in cl:
             pairs["pair_batch_size"] = cl["batch_size"]
-        return dae | pairs
+        return {key: value for key, value in dae.items() if key in cls.model_fields} | pairs
