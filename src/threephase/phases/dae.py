@@ -141,7 +141,8 @@ def dissimilarity(
     loss: ReconstructionLoss, texts: TokenisedTexts, pairs: np.ndarray, same: np.ndarray, batch_size: int
 ) -> float:
     """1 − Spearman's correlation of the cosines of pairs with whether they share their labels."""
-    u, v = (embed(loss.encode, texts, batch_size)[torch.from_numpy(side)] for side in pairs.T)
+    vectors = embed(loss.encode, texts, batch_size)
+    u, v = (vectors[torch.from_numpy(side)] for side in pairs.T)
     ranks = [pd.Series(part).rank() for part in (torch.cosine_similarity(u, v).cpu().numpy(), same)]
     correlation = ranks[0].corr(ranks[1])
     return 1 - (0.0 if np.isnan(correlation) else float(correlation))
