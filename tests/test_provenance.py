@@ -55,7 +55,7 @@ def test_a_script_counts_itself(copied: Path) -> None:
     [
         ("threephase/tables.py", '"""The paper\'s result tables', '"""These are the tables'),
         ("threephase/noise.py", "import numpy as np\n", "import numpy as np\n\n# a remark\n\n"),
-        ("threephase/imbalance.py", "if rest:", "if (rest):"),
+        ("threephase/seeding.py", "seed, *place])", "(seed), *place,\n    ])"),
         ("threephase/__init__.py", '__version__ = "', '__version__ = "9'),
         ("threephase/cli.py", "return 0", "return 3"),
     ],
