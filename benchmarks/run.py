@@ -1,7 +1,7 @@
 """The benchmark: speed of each phase beside the libraries' own paths, fixed costs, and a peer. `make bench` runs it.
 
-Writes `results.csv` (every measurement) and `results.md` (what people read) beside this file. Everything is measured
-on this machine in this run; paths alternate, so that what else the machine does falls on all of them alike.
+Writes `results.csv`, `costs.csv` (every measurement) and `results.md` (what people read) beside this file. Everything
+is measured on this machine in this run; paths alternate, so that what else the machine does falls on all alike.
 """
 
 import argparse
@@ -44,8 +44,8 @@ def measure(phase: str, path: str, tokens: int, threads: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def phases(tokens: list[int], threads: list[int], rounds: int) -> pd.DataFrame:
-    """Every phase on every path, `rounds` times (ours in fp32 once), the paths in turn."""
+def phases(tokens: list[int], threads: list[int], rounds: int, out: Path) -> pd.DataFrame:
+    """Every phase on every path, `rounds` times (ours in fp32 once), the paths in turn; kept in `out` as it goes."""
     rows = []
     for count in threads:
         for length in tokens:
@@ -56,6 +56,7 @@ def phases(tokens: list[int], threads: list[int], rounds: int) -> pd.DataFrame:
                         rows.append(row)
                         where = f"{phase:<5} {length:>3} tokens, {count} thread(s), {path:<10}"
                         print(where, f"{row['examples_a_second']:7.1f} examples/s", flush=True)
+                        pd.DataFrame(rows).to_csv(out, index=False, float_format="%.5g")
     return pd.DataFrame(rows)
 
 
@@ -127,9 +128,18 @@ def fixed_costs() -> list[dict[str, Any]]:
         seconds = [_seconds([sys.executable, "-c", f"import {module}"]) for _ in range(3)]
         rows.append({"what": f"process until a script of {phase} has its libraries", "seconds": min(seconds)})
     for seeds in (90, 450):
-        config = "grid=[{seeds: [" + ",".join(map(str, range(seeds))) + "]}]"
         with TemporaryDirectory() as elsewhere:
-            command = ["snakemake", "--dry-run", "--config", config, "--directory", elsewhere]
+            grid = Path(elsewhere) / "grid.yaml"
+            grid.write_text(f"grid: [{{seeds: {list(range(seeds))}}}]")
+            command = [
+                "snakemake",
+                "--dry-run",
+                "--directory",
+                elsewhere,
+                "--configfile",
+                "config/config.yaml",
+                str(grid),
+            ]
             start = time.perf_counter()
             said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
             jobs = next(line.split()[1] for line in said.splitlines() if line.startswith("total"))
@@ -223,13 +233,17 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--keep-phases", action="store_true", help="take the phases' speeds from results.csv of before")
     chosen = parser.parse_args()
-    limits = {threads: matrix_products(threads) for threads in chosen.threads}
-    rows = phases(chosen.tokens, chosen.threads, chosen.rounds)
-    costs = [*fixed_costs(), *scale(), *peer()]
     chosen.out.mkdir(parents=True, exist_ok=True)
-    pd.concat([rows, pd.DataFrame(costs)]).to_csv(chosen.out / "results.csv", index=False, float_format="%.5g")
-    text = report(rows, chosen.rounds, limits, costs)
+    speeds = chosen.out / "results.csv"
+    limits = {threads: matrix_products(threads) for threads in chosen.threads}
+    if not chosen.keep_phases:
+        phases(chosen.tokens, chosen.threads, chosen.rounds, speeds)
+    costs = [*fixed_costs(), *scale(), *peer()]
+    pd.DataFrame(costs).to_csv(chosen.out / "costs.csv", index=False, float_format="%.5g")
+    rows = pd.read_csv(speeds)
+    text = report(rows, int(rows["round"].max()) + 1, limits, costs)
     (chosen.out / "results.md").write_text(text, encoding="utf-8")
     print(text)
 
