@@ -332,10 +332,6 @@ def effect_input(wildcards):
 
 
 @cache
-def _effect_params(effect):
-    return table_params(effect_variants(effect))
-
-
-def effect_params(wildcards):
+def effect_params(effect):
     """The runs of a table of effects, and what was asked of them."""
-    return _effect_params(wildcards.effect)
+    return table_params(effect_variants(effect))

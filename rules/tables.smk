@@ -182,9 +182,9 @@ rule effects:
     conda:
         "../environment.yml"
     params:
-        runs=lambda wildcards: effect_params(wildcards)["runs"],
-        asked=lambda wildcards: effect_params(wildcards)["asked"],
-        missing=lambda wildcards: effect_params(wildcards)["missing"],
+        runs=lambda wildcards: effect_params(wildcards.effect)["runs"],
+        asked=lambda wildcards: effect_params(wildcards.effect)["asked"],
+        missing=lambda wildcards: effect_params(wildcards.effect)["missing"],
         against=lambda wildcards: settings.tables.effects[wildcards.effect].against,
         title=lambda wildcards: settings.tables.effects[wildcards.effect].title,
         titles=settings.titles(),

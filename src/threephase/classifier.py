@@ -69,6 +69,12 @@ class Classifier(nn.Module):
         for weight in encoder.parameters():
             weight.requires_grad_(not freeze)
 
+    def train(self, mode: bool = True) -> "Classifier":
+        super().train(mode)
+        if self.freeze:
+            self.encode.eval()
+        return self
+
     def forward(
         self, labels: Tensor, texts: AnyBatch | None = None, vectors: Tensor | None = None
     ) -> dict[str, Tensor]:
@@ -86,10 +92,10 @@ class Classifier(nn.Module):
         write_json(folder / HEAD / "config.json", {**self.shape, "label_names": self.label_names})
 
 
-def load_classifier(folder: Path, engine: Engine = "auto") -> Classifier:
+def load_classifier(folder: Path) -> Classifier:
     """Load a classifier from the checkpoint of phase 3."""
     config = read_json(folder / HEAD / "config.json")
-    classifier = Classifier(load_encoder(folder), **config, engine=engine)
+    classifier = Classifier(load_encoder(folder), **config)
     classifier.head.load_state_dict(load_file(folder / HEAD / "model.safetensors"))
     return classifier.eval()
 
