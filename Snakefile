@@ -9,6 +9,7 @@ if not workflow.overwrite_configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/arrival.smk"
 include: "rules/data.smk"
 include: "rules/models.smk"
 include: "rules/phases.smk"

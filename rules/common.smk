@@ -14,7 +14,7 @@ from threephase.errors import UserError
 from threephase.grid import parent, prefixes, recipe, recipe_pattern
 from threephase.provenance import code_digest
 from threephase.settings.dataset import SHOWN_ONLY
-from threephase.warm import folder_for
+from threephase.warm import FOLDER, WORKFLOW, folder_for
 
 try:
     for path in workflow.configfiles:
@@ -34,11 +34,15 @@ REFERENCE = settings.variants.get(
 # Only for the lines that jobs show: in their params it would train them again whenever a variant joins.
 os.environ.update(THREEPHASE_VARIANTS=json.dumps(settings.variants_by_recipe()))
 
+# Jobs end with the workflow's process, even if it is killed; on another machine with the one that runs them there.
+if workflow.is_main_process or workflow.remote_exec:
+    os.environ.update({WORKFLOW: str(os.getpid())})
 # Jobs on this machine start from one process that has the libraries loaded (threephase.warm).
-if not workflow.remote_exec and not os.environ.get("THREEPHASE_COLD"):
-    os.environ.setdefault(
-        "THREEPHASE_WARM", str(folder_for(os.getpid(), Path(gettempdir())))
-    )
+if workflow.remote_exec or os.environ.get("THREEPHASE_COLD"):
+    os.environ.pop(FOLDER, None)
+else:
+    warm = folder_for(os.getpid(), Path(gettempdir()))
+    os.environ.setdefault(FOLDER, str(warm))
 
 # A checkpoint's path is its recipe, so variants that begin alike share checkpoints.
 DATA = "results/data/{dataset}"

@@ -14,6 +14,8 @@ rule dae:
         recipe=recipe_pattern("dae"),
     conda:
         "../environment.yml"
+    resources:
+        save_every=settings.save_every,
     params:
         settings=phase_settings,
         code=code("dae.py"),
@@ -36,6 +38,8 @@ rule cl:
         recipe=recipe_pattern("cl"),
     conda:
         "../environment.yml"
+    resources:
+        save_every=settings.save_every,
     params:
         settings=phase_settings,
         code=code("cl.py"),
@@ -58,6 +62,8 @@ rule joint:
         recipe=recipe_pattern("joint"),
     conda:
         "../environment.yml"
+    resources:
+        save_every=settings.save_every,
     params:
         settings=phase_settings,
         code=code("joint.py"),
@@ -80,6 +86,8 @@ rule ft:
         recipe=recipe_pattern("ft"),
     conda:
         "../environment.yml"
+    resources:
+        save_every=settings.save_every,
     params:
         settings=phase_settings,
         code=code("ft.py"),

@@ -8,6 +8,11 @@ import pytest
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error"}
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=30, help="how many trainings, evaluations and tables to kill")
+
+
 TOPICS = {
     "sport": "match goal team coach league player season win",
     "money": "bank market share profit price trade stock rate",

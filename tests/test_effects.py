@@ -20,7 +20,7 @@ def rows(**accuracies: list[float]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"dataset": "d", "model": "m", "variant": variant, "seed": seed, "accuracy": value / 100, "n_test": 50,
-             "effective": f"{variant}{seed}", "saw_test": variant == "leaky"}
+             "effective": f"{variant}{seed}", "saw_test": variant == "leaky", "failed": None}
             for variant, values in accuracies.items()
             for seed, value in enumerate(values, start=1)
         ]

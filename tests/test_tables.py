@@ -18,7 +18,7 @@ PUBLISHED = pd.DataFrame(
 
 def rows(*runs: tuple[str, str, int, float, float, str]) -> pd.DataFrame:
     frame = pd.DataFrame(runs, columns=["model", "variant", "seed", "accuracy", "validation_loss", "effective"])
-    frame["saw_test"] = False
+    frame["saw_test"], frame["failed"] = False, None
     return frame.assign(dataset="d", n_test=200, largest_class_share=0.5, recipe="r")
 
 

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from threephase.checkpoint import DATASET, read_json, write_json
+from threephase.checkpoint import DATASET, read_json, write_json, writing_file
 from threephase.data.audit import audit, findings, token_lengths
 from threephase.data.sources import read_source
 from threephase.data.splits import split
@@ -42,8 +42,9 @@ def audit_dataset(
         max_length = resolve_max_length(reader.max_length, encoder, whole.splits["train"]["text"])
         found["tokens"][name] = token_lengths(whole, partial(count_tokens, encoder), max_length)
     lines = findings(found, read_json(data / DATASET))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_json(out, found)
     body = "\n".join(f"- {line}" for line in lines) or "Nothing to remark."
-    out.with_suffix(".md").write_text(f"# Audit of {out.stem}\n\n{body}\n", encoding="utf-8")
+    with writing_file(out.with_suffix(".md")) as beside:
+        beside.write_text(f"# Audit of {out.stem}\n\n{body}\n", encoding="utf-8")
+    with writing_file(out) as beside:
+        write_json(beside, found)
     return lines

@@ -1,22 +1,29 @@
-"""Folders that are complete or absent: written beside, closed with the hashes of their files, then renamed."""
+"""Files and folders that are complete or absent: written beside, closed with hashes of their files, then renamed."""
 
+import errno
+import glob
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
 
-from threephase.errors import CheckpointError
+from threephase.errors import CheckpointError, UserError, fault_of_machine
 
 # The small file that closes a folder, and those that say how a dataset and a base model came about.
 COMPLETE = "complete.json"
 DATASET = "dataset.json"
 ORIGIN = "origin.json"
+# Says in a checkpoint, or in an evaluation, why the training behind it diverged.
+FAILED = "failed.json"
+
+NO_FSYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}  # file systems that cannot
 
 
 def sha256(path: Path) -> str:
@@ -64,19 +71,69 @@ def writing(directory: Path, closing: str = COMPLETE) -> Iterator[Path]:
     """A new folder to fill, which takes the name `directory` only when all went well.
 
     On success a file `closing` with the hash of every other file is added, unless it was written already. An
-    older folder of that name is replaced. On failure nothing stays.
+    older folder of that name is replaced. On failure nothing stays; what a killed process left goes at the next try.
+
+    Raises UserError where the machine is at fault: a full disk, a folder that may not be written.
     """
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(mkdtemp(prefix=f".{directory.name}.", suffix=".partial", dir=directory.parent))
-    folder.chmod(0o755)
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        for left in _left_behind(directory):
+            shutil.rmtree(left, ignore_errors=True)
+        folder = Path(mkdtemp(prefix=f".{directory.name}.", suffix=".partial", dir=directory.parent))
+        folder.chmod(0o755)
+    except OSError as error:
+        raise _explained(error, directory.parent) from error
     try:
         yield folder
         if not (folder / closing).exists():
             write_json(folder / closing, {"files": file_hashes(folder)})
+        for path in sorted(folder.rglob("*")):
+            _to_disk(path)
         shutil.rmtree(directory, ignore_errors=True)
         folder.rename(directory)
+        _to_disk(directory.parent)
+    except Exception as error:
+        raise _explained(error, folder) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def writing_file(path: Path) -> Iterator[Path]:
+    """A place to write one file to, which takes the name `path` only when all went well; its ending is the same."""
+    beside = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        _to_disk(beside)
+        beside.replace(path)
+    except Exception as error:
+        raise _explained(error, path.parent) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _left_behind(directory: Path) -> list[Path]:
+    """Folders that killed processes began to write in place of this one."""
+    return list(directory.parent.glob(f".{glob.escape(directory.name)}.*.partial"))
+
+
+def _explained(error: Exception, folder: Path) -> Exception:
+    """The error in words that a person can act on, where it is the machine's fault."""
+    found = None if isinstance(error, UserError) else fault_of_machine(error, folder)
+    return CheckpointError(found) if found else error
+
+
+def _to_disk(path: Path) -> None:
+    """Have a file or folder on the disk itself, so that its name does not outlive its content in a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_FSYNC:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def file_hashes(directory: Path) -> dict[str, str]:
@@ -88,13 +145,51 @@ def file_hashes(directory: Path) -> dict[str, str]:
 def verify(directory: Path, closing: str = COMPLETE) -> str:
     """Check a folder's files against its hashes and return the hash that stands for all of them.
 
-    Raises CheckpointError if the folder is incomplete or a file is missing or altered.
+    Raises CheckpointError if the folder is incomplete or a file is missing or altered; then its closing file goes, so
+    that the next run of the workflow makes it again.
     """
     recorded = read_json(directory / closing)["files"]
     for name, expected in recorded.items():
-        path = directory / name
-        if not path.is_file():
-            raise CheckpointError(f"{path}: missing, though the folder was complete; delete the folder and run again")
-        if sha256(path) != expected:
-            raise CheckpointError(f"{path}: altered since it was written; delete its folder and run again")
+        found = _damage(directory / name, expected)
+        if found:
+            discard(directory, closing)
+            raise CheckpointError(f"{found}; run the same command again: it makes {directory} anew")
     return sha256_json(recorded)
+
+
+def _damage(path: Path, expected: str) -> str | None:
+    if not path.is_file():
+        return f"{path}: missing, though its folder was complete"
+    return None if sha256(path) == expected else f"{path}: altered since it was written"
+
+
+def failure_of(directory: Path) -> str | None:
+    """Why the training behind a complete folder diverged; None where it did not."""
+    return read_json(directory / FAILED)["reason"] if (directory / FAILED).exists() else None
+
+
+def damage(directory: Path, closing: str = COMPLETE) -> str | None:
+    """What is wrong with a folder that looks complete, found without reading what nobody touched; None if nothing is.
+
+    Hashed are only files that are younger than the folder's closing file, which was written last, and the closing
+    file itself must be readable. `verify` is the thorough check, before use.
+    """
+    closed = directory / closing
+    try:
+        recorded = read_json(closed)["files"]
+    except (CheckpointError, KeyError, TypeError):
+        return f"{closed}: not as it was written"
+    since = closed.stat().st_mtime_ns
+    for name, expected in recorded.items():
+        path = directory / name
+        if not path.is_file() or path.stat().st_mtime_ns > since:
+            found = _damage(path, expected)
+            if found:
+                return found
+    return None
+
+
+def discard(directory: Path, closing: str = COMPLETE) -> None:
+    """Take a folder's closing file away: it no longer counts as complete, and is replaced when it is made again."""
+    with suppress(OSError):  # a folder of somebody else's stays as it is
+        (directory / closing).unlink()

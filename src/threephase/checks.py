@@ -11,10 +11,15 @@ RANGE = 0.15
 def faults(results: pd.DataFrame, baseline: str = "FT") -> list[str]:
     """What looks broken in the rows of `results.csv`, one line each; none if all is well.
 
-    Every run must beat the share of the largest test class by three standard errors, and every variant's mean
-    must be no more than 15 points below that of the baseline.
+    Every run must have come to an end and beat the share of the largest test class by three standard errors, and
+    every variant's mean must be no more than 15 points below that of the baseline.
     """
-    found = []
+    failed = results[results["failed"].notna()]
+    found = [
+        f"{run['variant']} on {run['dataset']} with {run['model']}, seed {run['seed']}: failed, {run['failed']}"
+        for run in failed.to_dict("records")
+    ]
+    results = results.drop(failed.index)
     for run in results.to_dict("records"):
         chance, accuracy = run["largest_class_share"], run["accuracy"]
         needed = chance + 3 * math.sqrt(chance * (1 - chance) / run["n_test"])

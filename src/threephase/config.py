@@ -194,6 +194,11 @@ class Config(Settings):
         None, description="Folder that every base model is read from instead of its source: `<model_root>/<model>/`."
     )
     tables: TableSettings = Field(TableSettings(), description="What the tables show.")
+    save_every: Annotated[int, Field(ge=0)] = Field(
+        300,
+        description="Seconds of training that a kill may cost: a training's state is saved this often (0: after every "
+        "step), and the next run goes on from it. A state is about four times the size of the base model.",
+    )
 
     _published: dict[str, dict[str, Layer]] = PrivateAttr({})
 

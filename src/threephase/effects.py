@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from threephase import typeset
+from threephase.checkpoint import writing_file
 from threephase.errors import CheckpointError
 from threephase.grid import Run
-from threephase.results import collect
+from threephase.results import collect, failures, test_rows
 from threephase.tables import SAME, selection
 
 LEVEL = 0.95
@@ -53,6 +54,7 @@ def effects(results: pd.DataFrame, against: dict[str, list[str]]) -> list[Effect
             for baseline, variants in against.items()
             for variant in variants
             if baseline in by_variant and variant in by_variant
+            if not by_variant[baseline].index.intersection(by_variant[variant].index).empty
         ]
         corrected = iter(holm([effect.p for effect in compared if math.isfinite(effect.p)]))
         found += [
@@ -99,9 +101,11 @@ def write_effects(params: Any, files: list[str], root: Path = Path("results")) -
     if not runs:
         raise CheckpointError(f"{files[0]}: none of its runs exists yet; run `snakemake` without `tables.partial`")
     results = collect(runs, params.asked, root)
-    found = effects(results, params.against)
+    found = effects(results[results["failed"].isna()], params.against)
     stem = Path(files[0]).with_suffix("")
     caption = _caption(params.title, results, params.titles)
+    failed = failures(results, params.titles)
+    caption += f" {failed}" if failed else ""
     if params.missing:
         caption += f" Partial: {params.missing} of {params.missing + len(runs)} runs are missing."
     _write_table(found, caption, params.titles, stem)
@@ -110,8 +114,7 @@ def write_effects(params: Any, files: list[str], root: Path = Path("results")) -
 
 
 def _caption(title: str, results: pd.DataFrame, titles: dict[str, str]) -> str:
-    tests = results.groupby("dataset", sort=False)["n_test"].first()
-    rows = ", ".join(f"{titles.get(dataset, dataset)} {count:,}" for dataset, count in tests.items())
+    rows = test_rows(results, titles)
     return (
         f"{title}. Difference of accuracy from the baseline in points, mean over seeds that both have, with its "
         f"{LEVEL:.0%} confidence interval (paired, Student's t): it covers the seeds' chance, not that of the test "
@@ -173,6 +176,8 @@ def _draw(found: list[Effect], title: str, titles: dict[str, str], stem: Path) -
     axes[0][0].set_yticks(range(len(names)), [variant for _, variant in reversed(names)])
     figure.suptitle(title, fontsize=10)
     figure.tight_layout()
-    figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
-    figure.savefig(stem.with_suffix(".png"), dpi=150)
+    with writing_file(stem.with_suffix(".svg")) as beside:
+        figure.savefig(beside, metadata={"Date": None})
+    with writing_file(stem.with_suffix(".png")) as beside:
+        figure.savefig(beside, dpi=150)
     pyplot.close(figure)

@@ -1,5 +1,10 @@
 """Errors that a person can act on: one line that says what, where and what to do."""
 
+import errno
+import os
+import shutil
+from pathlib import Path
+
 
 class UserError(Exception):
     """A fault in what the user gave; its text is shown as it is, without a traceback."""
@@ -27,3 +32,41 @@ class CheckpointError(UserError):
 
 class GuardError(UserError):
     """Something that trains, tunes or selects reached for the test split."""
+
+
+class InterruptionError(UserError):
+    """A training was asked to stop, by a person or by a scheduler."""
+
+
+ENOUGH = 1 << 20  # bytes; with less than this free, a failed write is put down to a full disk
+NO_MEMORY = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "out of memory", "bad_alloc")
+NO_SPACE = ("No space left", "os error 28", "Disk quota", "os error 122")
+
+
+def fault_of_machine(error: BaseException, folder: Path | None = None) -> str | None:
+    """A line on what the machine lacked, with the remedy; None where the error has another reason.
+
+    `folder` is where something was being written: libraries in C do not always say that the disk is full.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    place = (error.filename if isinstance(error, OSError) and error.filename else None) or folder
+    where = f"{place}: " if place else ""
+    said = str(error)
+    if isinstance(error, MemoryError) or number == errno.ENOMEM or any(sign in said for sign in NO_MEMORY):
+        return (
+            "out of memory; lower `batch_size` and `eval_batch_size` in the config's hyperparameters, or run fewer "
+            "jobs at once (--cores)"
+        )
+    if number in {errno.EMFILE, errno.ENFILE}:
+        return f"{where}too many open files; raise the limit (ulimit -n 4096) or run fewer jobs at once (--cores)"
+    if number in {errno.ENOSPC, errno.EDQUOT} or any(sign in said for sign in NO_SPACE) or _is_full(folder):
+        return (
+            f"{where}the disk is full; free some space and run the same command again, which goes on from where it was"
+        )
+    if number in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return f"{where}no permission ({os.strerror(number)}); change that, or work in another folder (--directory)"
+    return None
+
+
+def _is_full(folder: Path | None) -> bool:
+    return folder is not None and folder.exists() and shutil.disk_usage(folder).free < ENOUGH

@@ -8,42 +8,68 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from threephase import console
-from threephase.errors import UserError
-from threephase.warm import run_warm
+from threephase.errors import UserError, fault_of_machine
+from threephase.warm import leave_with_workflow, run_warm
+
+
+class Outcome:
+    """What a job's closing line says besides title and time."""
+
+    def __init__(self) -> None:
+        self.sign = "✓"
+        self.parts: list[str] = []
+
+    def says(self, part: str) -> None:
+        """Add a part to the line."""
+        self.parts.append(part)
+
+    def fails(self, reason: str) -> None:
+        """The job did its work, and its result is a failure."""
+        self.sign = "✗"
+        self.says(reason)
 
 
 @contextmanager
-def job(log: str, threads: int, title: str, online: bool = False) -> Iterator[Callable[[str], None]]:
+def job(log: str, threads: int, title: str, online: bool = False) -> Iterator[Outcome]:
     """Run a job's work with all its output in `log`, and say on the terminal how it ended.
 
     Only `online` jobs, the downloads, may reach a hub.
 
     Enter it before the heavy libraries are imported: threads and manners are set through their environment.
-    Yields a function that takes what the closing line should say besides title and time. A UserError is shown
-    as its one line; any other failure as its last line and the place of the log.
+    The job ends with the workflow that started it, however that ends. A UserError is shown as its one line, and so
+    is what the machine lacked; any other failure as its last line and the place of the log.
     """
-    run_warm()
+    leave_with_workflow()
+    run_warm(title)
     started = time.monotonic()
-    outcome: list[str] = []
+    outcome = Outcome()
     with Path(log).open("w", encoding="utf-8", buffering=1) as file:
         console.terminal = _redirect_output(file.fileno())
         _set_manners(threads, online)
         _keep_freed_memory()
         try:
-            yield outcome.append
+            yield outcome
         except BaseException as error:
-            traceback.print_exc()
-            what = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error} (log: {log})"
-            print(f"✗ {title}: {what}", file=console.terminal, flush=True)
+            with suppress(OSError):  # the log may be on the disk that is full
+                traceback.print_exc()
+            print(f"✗ {title}: {_reason(error, log)}", file=console.terminal, flush=True)
             raise SystemExit(1) from None
-        line = " · ".join(["✓ " + title, *outcome, f"{time.monotonic() - started:.0f} s"])
+        line = " · ".join([f"{outcome.sign} {title}", *outcome.parts, f"{time.monotonic() - started:.0f} s"])
         print(line, file=console.terminal, flush=True)
+
+
+def _reason(error: BaseException, log: str) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped by Ctrl-C"
+    return fault_of_machine(error) or f"{type(error).__name__}: {error} (log: {log})"
 
 
 def run_title(kind: str, wildcards: Any) -> str:

@@ -23,6 +23,7 @@ class ProgressBar(TrainerCallback):
     ) -> None:
         self.bar = tqdm(
             total=state.max_steps,
+            initial=state.global_step,
             desc=self.title,
             unit="step",
             file=console.terminal,

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import platform
 import subprocess
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
@@ -77,20 +78,33 @@ def _meaning(path: Path) -> str:
     return ast.dump(tree)
 
 
-def provenance(started: datetime, **facts: Any) -> dict[str, Any]:
+class Clock:
+    """When something began, and the seconds since then whatever becomes of the machine's time of day."""
+
+    def __init__(self) -> None:
+        self.started = datetime.now(UTC)
+        self._from = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self._from
+
+
+def provenance(clock: Clock, **facts: Any) -> dict[str, Any]:
     """Versions, git commit, hardware and wall time, with the `facts` of the caller (seed, input hashes …)."""
-    finished = datetime.now(UTC)
     return {
         **facts,
-        "started": started.isoformat(timespec="seconds"),
-        "wall_seconds": round((finished - started).total_seconds(), 2),
-        "versions": {"threephase": version("threephase"), "python": platform.python_version(), **_versions()},
+        "started": clock.started.isoformat(timespec="seconds"),
+        "wall_seconds": round(clock.seconds, 2),
+        "versions": {"threephase": version("threephase"), "python": platform.python_version(), **versions()},
         "git": _git_commit(),
         "hardware": _hardware(),
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of the libraries that a training's numbers depend on."""
     found = {}
     for library in _LIBRARIES:
         try:

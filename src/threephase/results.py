@@ -8,17 +8,23 @@ from typing import Any
 
 import pandas as pd
 
-from threephase.checkpoint import COMPLETE, DATASET, ORIGIN, read_json, sha256, sha256_json
+from threephase.checkpoint import COMPLETE, DATASET, ORIGIN, failure_of, read_json, sha256, sha256_json
 from threephase.errors import CheckpointError
 from threephase.grid import Run, parent
 
 SCORES = ("accuracy", "precision", "recall", "f1")
 SHOWN = 10  # differences that an error names
+COUNTS = ("n_test", "n_train", "max_length", "best_step", "steps")
+COLUMNS = [
+    *("dataset", "model", "variant", "seed", "recipe"), *SCORES, "averaging", "n_test", "largest_class_share",
+    "n_train", "max_length", "precision_of_arithmetic", "validation_loss", "best_step", "steps", "ft_seconds",
+    "effective", "saw_test", "failed",
+]  # fmt: skip
 Asked = dict[str, dict[str, Any]]
 
 
 def collect(runs: list[Run], asked: Asked, root: Path) -> pd.DataFrame:
-    """One row for each run, in the order given. Scores are shares in [0, 1].
+    """One row for each run, in the order given. Scores are shares in [0, 1]; a run that failed has none.
 
     Args:
         runs: the runs to join.
@@ -37,7 +43,7 @@ def collect(runs: list[Run], asked: Asked, root: Path) -> pd.DataFrame:
         more = len(differences) - SHOWN
         lines = [*differences[:SHOWN], *([f"… and {more} more"] if more > 0 else [])]
         raise CheckpointError("\n".join(["stale results; delete the folders named and run again:", *lines]))
-    return pd.DataFrame([_row(run, root) for run in runs])
+    return pd.DataFrame([_row(run, root) for run in runs], columns=COLUMNS).astype(dict.fromkeys(COUNTS, "Int64"))
 
 
 def _place(run: Run, recipe: str) -> str:
@@ -114,15 +120,15 @@ _hash_of = cache(sha256)
 
 def _row(run: Run, root: Path) -> dict[str, object]:
     checkpoint = root / "checkpoints" / _place(run, run.recipe)
+    failure = failure_of(root / "evaluations" / _place(run, run.recipe))
+    named = {"dataset": run.dataset, "model": run.model, "variant": run.variant, "seed": run.seed, "recipe": run.recipe}
+    if failure:
+        return {**named, "saw_test": False, "effective": None, "failed": failure}
     metrics = _json(root / "evaluations" / _place(run, run.recipe) / "metrics.json")
     settings = _json(checkpoint / "settings.json")
     provenance = _json(checkpoint / "provenance.json")
     return {
-        "dataset": run.dataset,
-        "model": run.model,
-        "variant": run.variant,
-        "seed": run.seed,
-        "recipe": run.recipe,
+        **named,
         **{score: metrics[score] for score in SCORES},
         "averaging": metrics["averaging"],
         "n_test": metrics["n"],
@@ -136,7 +142,25 @@ def _row(run: Run, root: Path) -> dict[str, object]:
         "ft_seconds": provenance["wall_seconds"],
         "effective": settings["effective"],
         "saw_test": any(_saw_test(root / "checkpoints" / _place(run, part)) for part in _recipes(run.recipe)),
+        "failed": None,
     }
+
+
+def failures(results: pd.DataFrame, titles: dict[str, str]) -> str:
+    """Which runs failed and why, as a sentence of a caption; empty if none did."""
+    failed = results[results["failed"].notna()]
+    lines = [
+        f"{run['variant']} on {titles.get(run['dataset'], run['dataset'])} with "
+        f"{titles.get(run['model'], run['model'])}, seed {run['seed']} ({run['failed']})"
+        for run in failed.to_dict("records")
+    ]
+    return f"Failed, and left out of means: {'; '.join(lines)}." if lines else ""
+
+
+def test_rows(results: pd.DataFrame, titles: dict[str, str]) -> str:
+    """How many rows each dataset was tested on, for a caption."""
+    tests = results.dropna(subset="n_test").groupby("dataset", sort=False)["n_test"].first()
+    return ", ".join(f"{titles.get(dataset, dataset)} {int(count):,}" for dataset, count in tests.items())
 
 
 def _saw_test(checkpoint: Path) -> bool:

@@ -12,7 +12,7 @@ from threephase.checkpoint import DATASET, read_json
 from threephase.data.remarks import remarks
 from threephase.errors import CheckpointError
 from threephase.grid import Run
-from threephase.results import collect
+from threephase.results import collect, failures, test_rows
 
 SAME, MISSING, PAPER = "=", "–", "in the paper"
 
@@ -152,7 +152,7 @@ def score_table(
 
 
 def _cell(rows: pd.DataFrame, score: str, variant: str, reference: str) -> Cell | None:
-    own = rows[rows["variant"] == variant].set_index("seed")
+    own = rows[(rows["variant"] == variant) & rows["failed"].isna()].set_index("seed")
     if own.empty:
         return None
     percent = 100 * own[score]
@@ -221,11 +221,9 @@ def write_table(
     results = collect(runs, params.asked, root)
     table = make(results, params.variants, params.reference, params.titles, pd.read_csv(published))
     incomplete = remarks_by_dataset(runs, params.expected, params.titles, root)
-    if incomplete:
-        table = replace(table, caption=f"{table.caption} {incomplete}")
-    if params.missing:
-        partial = f"{table.caption} Partial: {params.missing} of {params.missing + len(runs)} runs are missing."
-        table = replace(table, caption=partial)
+    partial = f"Partial: {params.missing} of {params.missing + len(runs)} runs are missing." if params.missing else ""
+    remarked = [table.caption, incomplete, failures(results, params.titles), partial]
+    table = replace(table, caption=" ".join(filter(None, remarked)))
     table.write(Path(files[0]).with_suffix(""))
 
 
@@ -242,11 +240,10 @@ def remarks_by_dataset(
 
 
 def _protocol(results: pd.DataFrame, reference: str, titles: dict[str, str]) -> str:
-    tests = results.groupby("dataset", sort=False)["n_test"].first()
-    rows = ", ".join(f"{titles.get(dataset, dataset)} {count:,}" for dataset, count in tests.items())
     return (
         f"mean ± standard deviation over seeds (number of seeds). Best of a row bold. {selection(results)} "
-        f"Test rows: {rows}. '{SAME}': saw the same data and settings as {reference}. '{MISSING}': no run."
+        f"Test rows: {test_rows(results, titles)}. '{SAME}': saw the same data and settings as {reference}. "
+        f"'{MISSING}': no run, or none that did not fail."
     )
 
 
@@ -260,7 +257,7 @@ def selection(results: pd.DataFrame) -> str:
 
 def _averaging(results: pd.DataFrame) -> str:
     """How precision, recall and F1 are averaged; by dataset where they differ."""
-    kinds = results.groupby("dataset", sort=False)["averaging"].first()
+    kinds = results.dropna(subset="averaging").groupby("dataset", sort=False)["averaging"].first()
     if kinds.nunique() == 1:
         return f"{kinds.iloc[0]} averages"
     return "averages " + ", ".join(f"{dataset} {kind}" for dataset, kind in kinds.items())

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from threephase.checkpoint import writing_file
+
 _TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
 _SYMBOLS = {" ± ": r" $\pm$ ", "–": "--", "×": r"$\times$", "≥": r"$\geq$", "→": r"$\to$"}
 
@@ -50,4 +52,5 @@ def symbols(text: str) -> str:
 def write(stem: Path, numbers: str, reading: str, paper: str) -> None:
     """Write a table as `stem`.csv (numbers), .md (for reading) and .tex (for papers)."""
     for ending, content in ((".csv", numbers), (".md", reading), (".tex", paper)):
-        stem.with_suffix(ending).write_text(content, encoding="utf-8")
+        with writing_file(stem.with_suffix(ending)) as beside:
+            beside.write_text(content, encoding="utf-8")

@@ -23,13 +23,33 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-FOLDER, FORKED = "THREEPHASE_WARM", "THREEPHASE_FORKED"
+FOLDER, FORKED, WORKFLOW = "THREEPHASE_WARM", "THREEPHASE_FORKED", "THREEPHASE_WORKFLOW"
 LIBRARIES = ("pandas", "pyarrow.parquet", "sentence_transformers", "sklearn.metrics", "sklearn.feature_extraction.text")
 DIED = 1  # exit code of a job whose fork left without a word: killed, or out of memory
 
 
-def run_warm() -> None:
-    """Run this process's script in a fork of the server and exit as it does; return where there is none."""
+def leave_with_workflow() -> None:
+    """End this process soon after the workflow's, which THREEPHASE_WORKFLOW names, is gone.
+
+    A workflow that is killed cannot stop its jobs, and the next one must not meet them.
+    """
+    workflow = os.environ.get(WORKFLOW)
+    if not workflow or os.environ.get(FORKED):  # a fork leaves with the process that asked for it
+        return
+
+    def watch() -> None:
+        while alive(int(workflow)):
+            time.sleep(0.2)
+        os._exit(DIED)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def run_warm(title: str = "") -> None:
+    """Run this process's script in a fork of the server and exit as it does; return where there is none.
+
+    `title` is what to call the job should the fork be killed.
+    """
     folder = os.environ.get(FOLDER)
     if not folder or os.environ.get(FORKED) or sys.platform != "linux":
         return
@@ -50,6 +70,12 @@ def run_warm() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, pass_on)
         code = answers.readline()
+    if not code:
+        print(
+            f"✗ {title}: killed; was it the lack of memory? Then lower `batch_size`, or --cores",
+            file=sys.stderr,
+            flush=True,
+        )
     os._exit(int(code) if code else DIED)
 
 
@@ -85,7 +111,7 @@ def serve(folder: Path, workflow: int) -> None:
     listener.listen(64)
     (folder / "unready").rename(folder / "socket")
     listener.settimeout(1)
-    while _alive(workflow):
+    while alive(workflow):
         try:
             connection, _ = listener.accept()
         except TimeoutError:
@@ -139,7 +165,8 @@ def _leave_with(connection: socket.socket) -> None:
     os._exit(DIED)
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
+    """Whether there is a process of this number on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

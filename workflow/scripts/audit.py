@@ -2,7 +2,7 @@ from pathlib import Path
 
 from threephase.job import job
 
-with job(snakemake.log[0], snakemake.threads, f"audit · {snakemake.wildcards.dataset}") as says:
+with job(snakemake.log[0], snakemake.threads, f"audit · {snakemake.wildcards.dataset}") as outcome:
     from threephase.auditing import Reader, audit_dataset
     from threephase.settings.dataset import DatasetSettings
 
@@ -18,4 +18,4 @@ with job(snakemake.log[0], snakemake.threads, f"audit · {snakemake.wildcards.da
         ratios=snakemake.params.ratios,
         out=Path(snakemake.output[0]),
     )
-    says(f"{len(lines)} findings")
+    outcome.says(f"{len(lines)} findings")

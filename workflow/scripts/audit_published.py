@@ -1,6 +1,6 @@
 from threephase.job import job
 
-with job(snakemake.log[0], snakemake.threads, "audit_published") as says:
+with job(snakemake.log[0], snakemake.threads, "audit_published") as outcome:
     from pathlib import Path
 
     import pandas as pd
@@ -9,4 +9,4 @@ with job(snakemake.log[0], snakemake.threads, "audit_published") as says:
 
     checks = audit(pd.read_csv(snakemake.input.results), pd.read_csv(snakemake.input.datasets))
     write_audit(checks, snakemake.params.titles, Path(snakemake.output[0]).with_suffix(""))
-    says(f"{sum(not check.holds for check in checks)} of {len(checks)} checks fail")
+    outcome.says(f"{sum(not check.holds for check in checks)} of {len(checks)} checks fail")

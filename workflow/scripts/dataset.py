@@ -2,7 +2,7 @@ from pathlib import Path
 
 from threephase.job import job
 
-with job(snakemake.log[0], snakemake.threads, f"data · {snakemake.wildcards.dataset}") as says:
+with job(snakemake.log[0], snakemake.threads, f"data · {snakemake.wildcards.dataset}") as outcome:
     from threephase.data.sources import read_source
     from threephase.data.splits import split
     from threephase.data.store import write_dataset
@@ -14,4 +14,4 @@ with job(snakemake.log[0], snakemake.threads, f"data · {snakemake.wildcards.dat
     data = split(raw.splits, settings)
     out = Path(snakemake.output.dataset).parent
     write_dataset(out, data, settings, raw.origin, snakemake.params.code, snakemake.params.raw)
-    says(", ".join(f"{name} {len(rows)}" for name, rows in data.splits.items()))
+    outcome.says(", ".join(f"{name} {len(rows)}" for name, rows in data.splits.items()))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from threephase.checkpoint import DATASET, file_hashes, read_json, sha256, write_json, writing
+from threephase.checkpoint import DATASET, discard, file_hashes, read_json, sha256, write_json, writing
 from threephase.data.splits import SplitData, stratified_sample
 from threephase.errors import DataError
 from threephase.seeding import generator
@@ -56,10 +56,15 @@ class LabelledTexts:
 
 
 def read_split(folder: Path, name: str) -> LabelledTexts:
-    """Read one split, checked against the hash in `dataset.json`. Raises DataError if it was altered."""
+    """Read one split, checked against the hash in `dataset.json`. Raises DataError if it was altered.
+
+    Then `dataset.json` goes, so that the next run of the workflow makes the splits again.
+    """
     path = folder / f"{name}.parquet"
-    if sha256(path) != read_json(folder / DATASET)["files"][path.name]:
-        raise DataError(f"{path}: altered since it was written; delete its folder and run again")
+    recorded = read_json(folder / DATASET)["files"][path.name]
+    if not path.is_file() or sha256(path) != recorded:
+        discard(folder, DATASET)
+        raise DataError(f"{path}: altered since it was written; run the same command again: it makes {folder} anew")
     rows = pd.read_parquet(path)
     labels = [column for column in rows.columns if column.startswith("label_")]
     return LabelledTexts(rows["text"].tolist(), rows[labels].to_numpy(dtype=np.int64))

@@ -5,6 +5,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from threephase.grid import parent
 from threephase.guard import refuse_test_split
 from threephase.job import job, run_title
 
@@ -21,11 +22,14 @@ def phase_job(name: str, rule: Any) -> Iterator[Callable[[Any], None]]:
     data = Path(rule.input.data[0]).parent
     leaks = getattr(rule.input, "test", None) is not None
     guard = nullcontext() if leaks else refuse_test_split(data.parent)
-    with job(rule.log[0], rule.threads, title) as says, guard:
+    with job(rule.log[0], rule.threads, title) as outcome, guard:
 
         def train(phase: Any) -> None:
             from threephase.phases.run import run_phase
+            from threephase.unfinished import forget, states_of
 
+            run = (rule.wildcards.dataset, rule.wildcards.model, rule.wildcards.seed)
+            forget(states_of(*run, parent(rule.wildcards.recipe) or "-"))
             fitted = run_phase(
                 phase,
                 data=data,
@@ -35,7 +39,12 @@ def phase_job(name: str, rule: Any) -> Iterator[Callable[[Any], None]]:
                 out=Path(rule.output[0]).parent,
                 title=title,
                 code=rule.params.code,
+                unfinished=states_of(*run, rule.wildcards.recipe),
+                save_every=rule.resources.save_every,
             )
-            says(fitted.summary)
+            if fitted.diverged:
+                outcome.fails(f"{fitted.diverged} (marked as failed in the tables)")
+            else:
+                outcome.says(fitted.summary)
 
         yield train

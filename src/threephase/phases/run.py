@@ -1,22 +1,23 @@
 """What every phase does around its own part: take the parent, train, write a checkpoint that is complete or absent."""
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sentence_transformers import SentenceTransformer
 from transformers import set_seed
 
-from threephase.checkpoint import read_json, sha256, sha256_json, verify, write_json, writing
+from threephase.checkpoint import FAILED, failure_of, read_json, sha256, sha256_json, verify, write_json, writing
 from threephase.data.store import DATASET
 from threephase.encoder import load_encoder, resolve_max_length, save_encoder
 from threephase.engines import resolve_engine, resolve_precision
-from threephase.provenance import provenance
+from threephase.provenance import Clock, provenance, versions
 from threephase.settings.common import PhaseSettings
-from threephase.training import Fitted, Task, fit
+from threephase.training import Fitted, Task, fit, no_history
+from threephase.unfinished import Unfinished
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +58,13 @@ def run_phase(
     out: Path,
     title: str,
     code: str = "",
+    unfinished: Path | None = None,
+    save_every: float = 300,
 ) -> Fitted:
     """Train one phase and write its checkpoint.
+
+    A training that diverges gives a checkpoint too: its best state, with `failed.json`, which says why. Whatever
+    continues such a checkpoint fails with it, without training.
 
     Args:
         phase: which one; its `prepare` may extend the encoder in place.
@@ -69,50 +75,65 @@ def run_phase(
         out: folder of the checkpoint: encoder, `settings.json`, `history.csv`, `provenance.json`, `complete.json`.
         title: what to call this training on the terminal.
         code: digest of the code that runs, to be recorded.
+        unfinished: folder for what a killed training goes on with.
+        save_every: seconds between two such states.
     """
-    started = datetime.now(UTC)
+    clock = Clock()
     parent_hash = verify(parent)
-    set_seed(seed)
-    encoder = load_encoder(parent)
-    resolved = _resolved(settings, encoder, phase.texts(data, settings))
-    encoder.max_seq_length = resolved.max_length
-    prepared = phase.prepare(encoder, data, resolved, seed)
-    logger.info("%s: %s", title, prepared.report)
-    fitted = fit(prepared.task, resolved, seed, title)
-    logger.info("best state: step %d of %d, validation loss %.4f", fitted.best_step, fitted.steps, fitted.best_loss)
-    if prepared.finish:
-        prepared.finish()
+    inputs = {"parent": parent_hash, "dataset": sha256(data / DATASET)}
+    failure = failure_of(parent)
+    if failure:
+        fitted = Fitted(no_history(), 0, math.nan, 0, failure)
+        given = {"settings": settings.model_dump(), "effective": sha256_json([parent_hash, failure]), "report": {}}
+        prepared = None
+    else:
+        set_seed(seed)
+        encoder = load_encoder(parent)
+        resolved = _resolved(settings, encoder, phase.texts(data, settings))
+        encoder.max_seq_length = resolved.max_length
+        prepared = phase.prepare(encoder, data, resolved, seed)
+        logger.info("%s: %s", title, prepared.report)
+        given = {
+            "settings": resolved.model_dump(),
+            "effective": _effective(
+                phase.name, resolved.model_dump(), prepared, _parent_effective(parent, parent_hash), seed
+            ),
+            "report": prepared.report,
+        }
+        states = _states(unfinished, [phase.name, given, inputs, code, seed, versions()], save_every)
+        fitted = fit(prepared.task, resolved, seed, title, states)
+        logger.info("best state: step %d of %d, validation loss %.4f", fitted.best_step, fitted.steps, fitted.best_loss)
+        if prepared.finish:
+            prepared.finish()
     with writing(out) as folder:
-        save_encoder(encoder, folder)
-        if prepared.save_more:
-            prepared.save_more(folder)
+        if prepared:
+            save_encoder(encoder, folder)
+            if prepared.save_more:
+                prepared.save_more(folder)
+        if fitted.diverged:
+            write_json(folder / FAILED, {"reason": failure or f"{phase.name}: {fitted.diverged}"})
         write_json(
-            folder / "settings.json",
-            {
-                "phase": phase.name,
-                "asked": settings.model_dump(),
-                "settings": resolved.model_dump(),
-                "seed": seed,
-                "effective": _effective(
-                    phase.name, resolved.model_dump(), prepared, _parent_effective(parent, parent_hash), seed
-                ),
-                "report": prepared.report,
-            },
+            folder / "settings.json", {"phase": phase.name, "asked": settings.model_dump(), "seed": seed, **given}
         )
         fitted.history.to_csv(folder / "history.csv", index=False)
         write_json(
             folder / "provenance.json",
             provenance(
-                started,
+                clock,
                 seed=seed,
                 code=code,
-                inputs={"parent": parent_hash, "dataset": sha256(data / DATASET)},
+                inputs=inputs,
                 steps=fitted.steps,
+                resumed_after_step=fitted.resumed,
                 best_step=fitted.best_step,
                 best_validation_loss=fitted.best_loss,
             ),
         )
     return fitted
+
+
+def _states(folder: Path | None, depends_on: list[Any], every: float) -> Unfinished | None:
+    return Unfinished(folder, sha256_json(depends_on), every) if folder else None
 
 
 def _resolved(settings: PhaseSettings, encoder: SentenceTransformer, texts: list[str]) -> PhaseSettings:
