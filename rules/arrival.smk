@@ -1,9 +1,29 @@
 """Before work starts: one workflow at a time, what a killed one left, and what was damaged meanwhile."""
 
+from snakemake.cli import get_argument_parser
+
 from threephase.checkpoint import COMPLETE, DATASET, ORIGIN, damage, discard
 from threephase.owner import Ownership
+from threephase.repairs import Repairs
 
 OWNERSHIP = Ownership(Path(".snakemake"))
+REPAIRS = Repairs(Path("results/repairs.json"))
+# What Snakemake can be asked for besides working.
+LOOKS = {
+    "dryrun",
+    "lint",
+    "dag",
+    "rulegraph",
+    "filegraph",
+    "d3dag",
+    "summary",
+    "detailed_summary",
+    "list_rules",
+    "list_target_rules",
+    "report",
+    "archive",
+    "unlock",
+}
 
 
 def folders_made():
@@ -24,11 +44,25 @@ def folders_made():
     return [Path(place) for place in places if Path(place).exists()]
 
 
+def only_looks():
+    """Whether this process was started to look, not to work."""
+    asked, _ = get_argument_parser().parse_known_args()
+    return any(getattr(asked, name, None) for name in LOOKS)
+
+
 def found_on_arrival():
-    """What a person should know before the run: lines for the terminal. Damaged folders lose their closing file."""
+    """What a person should know before the run: lines for the terminal. What was damaged is marked for repair.
+
+    Exits where another run works here and this one would too, and where nothing can be written.
+    """
+    if not os.access(".", os.W_OK):
+        sys.exit(
+            f"{Path.cwd()}: may not be written; name a folder of your own (--directory)"
+        )
     other = OWNERSHIP.other()
     if other:
-        yield f"Another run works here ({other}). Looking is fine; a second run is refused."
+        if not only_looks():
+            refuse(other)
         return
     buried = OWNERSHIP.bury()
     if buried:
@@ -36,8 +70,14 @@ def found_on_arrival():
     for closing in folders_made():
         found = damage(closing.parent, closing.name)
         if found:
+            REPAIRS.mark(closing.parent)
             discard(closing.parent, closing.name)
             yield f"{found}; {closing.parent} will be made again."
+
+
+def refuse(other):
+    """Exit for the sake of another run."""
+    sys.exit(f"Another run works here ({other}). Wait for it, or stop it.")
 
 
 def claim():
@@ -46,9 +86,12 @@ def claim():
         try:
             OWNERSHIP.claim()
         except FileExistsError:
-            sys.exit(
-                f"Another run works here ({OWNERSHIP.other()}). Wait for it, or stop it."
-            )
+            refuse(OWNERSHIP.other())
+
+
+def repairs_of(place):
+    """How often a folder was made again for damage: a change of this makes it anew, and what follows with it."""
+    return lambda wildcards: REPAIRS.of(Path(place.format(**wildcards)))
 
 
 if workflow.is_main_process:

@@ -8,6 +8,7 @@ rule download_dataset:
     params:
         settings=download_settings,
         code=code("download_dataset.py"),
+        repaired=repairs_of(DOWNLOADED_DATA),
     message:
         "download · {wildcards.dataset}"
     script:
@@ -31,6 +32,7 @@ rule dataset:
         settings=dataset_settings,
         raw=lambda wildcards: raw_data_hash(wildcards.dataset),
         code=code("dataset.py"),
+        repaired=repairs_of(DATA),
     message:
         "data · {wildcards.dataset}: read, clean and split"
     script:

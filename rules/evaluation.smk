@@ -15,6 +15,7 @@ rule evaluate:
     params:
         settings=scoring_settings,
         code=code("evaluate.py"),
+        repaired=repairs_of(EVALUATION),
     message:
         "test · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"
     script:

@@ -8,6 +8,7 @@ rule download_model:
     params:
         settings=model_settings,
         code=code("download_model.py"),
+        repaired=repairs_of(DOWNLOADED_MODEL),
     message:
         "download · {wildcards.model}"
     script:
@@ -27,6 +28,7 @@ rule base_model:
         settings=model_settings,
         raw=lambda wildcards: raw_model_hash(wildcards.model),
         code=code("base_model.py"),
+        repaired=repairs_of(BASE_MODEL),
     message:
         "base model · {wildcards.model}: make it an encoder"
     script:

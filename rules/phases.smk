@@ -19,6 +19,7 @@ rule dae:
     params:
         settings=phase_settings,
         code=code("dae.py"),
+        repaired=repairs_of(CHECKPOINT),
     message:
         "dae · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"
     script:
@@ -43,6 +44,7 @@ rule cl:
     params:
         settings=phase_settings,
         code=code("cl.py"),
+        repaired=repairs_of(CHECKPOINT),
     message:
         "cl · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"
     script:
@@ -67,6 +69,7 @@ rule joint:
     params:
         settings=phase_settings,
         code=code("joint.py"),
+        repaired=repairs_of(CHECKPOINT),
     message:
         "joint · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"
     script:
@@ -91,6 +94,7 @@ rule ft:
     params:
         settings=phase_settings,
         code=code("ft.py"),
+        repaired=repairs_of(CHECKPOINT),
     message:
         "ft · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"
     script:

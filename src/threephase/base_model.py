@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
@@ -53,6 +54,9 @@ def _locate(settings: BaseModelSettings, downloaded: Path | None) -> tuple[Path,
 
 
 def _plain_encoder(source: Path) -> SentenceTransformer:
-    transformer = Transformer(str(source))
+    try:
+        transformer = Transformer(str(source))
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise ModelError(f"{source}: cannot be loaded as a model: {error}") from error
     pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="cls")
     return SentenceTransformer(modules=[transformer, pooling], device="cpu")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize
 from torch import nn
@@ -21,7 +22,7 @@ def load_encoder(folder: Path) -> SentenceTransformer:
         return SentenceTransformer(
             str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float32}
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelError(f"{folder}: cannot be loaded as an encoder: {error}") from error
 
 

@@ -62,8 +62,8 @@ class Ownership:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.file = folder / OWNER
+        self.folder = folder.resolve()
+        self.file = self.folder / OWNER
 
     def other(self) -> Owner | None:
         """Another workflow that is at work here."""
