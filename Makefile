@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 TABLES := results table1 table2 table3 table4 table5 table6 table7 audit_published
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup demo demo-full tables dag docs test lint bench lock clean
+.PHONY: help setup demo demo-full tables dag docs test test-kill lint bench lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ docs: setup  ## config/schema.json and docs/config.md from the settings' definit
 
 test: setup lint  ## linters, type checker and every test
 	@$(BIN)/python -m pytest
+
+test-kill: setup  ## the tests of killed runs alone, with 120 kills of trainings and 12 of whole workflows
+	@$(BIN)/python -m pytest --kills 120 tests/test_kills.py tests/workflow/test_faults.py
 
 lint: setup  ## formatters and linters alone
 	@$(BIN)/ruff check .

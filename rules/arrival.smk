@@ -1,5 +1,7 @@
 """Before work starts: one workflow at a time, what a killed one left, and what was damaged meanwhile."""
 
+import time
+
 from snakemake.cli import get_argument_parser
 
 from threephase.checkpoint import COMPLETE, DATASET, ORIGIN, damage, discard
@@ -29,7 +31,7 @@ LOOKS = {
 def folders_made():
     """Folders that this grid rests on and that an earlier run made, each with the file that closes it."""
     places = dict.fromkeys(
-        place.format(**run._asdict() | {"recipe": step}) + f"/{closing}"
+        Path(place.format(**run._asdict() | {"recipe": step})) / closing
         for run in RUNS
         for step in map(recipe, prefixes(settings.variants[run.variant]))
         for place, closing in (
@@ -41,7 +43,32 @@ def folders_made():
             (EVALUATION, COMPLETE),
         )
     )
+    return [place for place in places if place.exists()]
+
+
+def parts_of(folders):
+    """All files of some folders, each closing file after the others."""
+    for closing in folders:
+        yield from (
+            path
+            for path in closing.parent.rglob("*")
+            if path.is_file() and path != closing
+        )
+        yield closing
+
+
+def audits_made():
+    """The audits of this grid that an earlier run made."""
+    places = [AUDIT.format(dataset=name) for name in DATASETS]
     return [Path(place) for place in places if Path(place).exists()]
+
+
+def dated_now(files):
+    """Give files with a date in the future today's, and count them: no job may have older output than input."""
+    ahead = [path for path in files if path.stat().st_mtime > time.time() + 1]
+    for path in ahead:
+        os.utime(path)
+    return len(ahead)
 
 
 def only_looks():
@@ -67,7 +94,11 @@ def found_on_arrival():
     buried = OWNERSHIP.bury()
     if buried:
         yield f"A run was killed here ({buried}). Its lock is removed; unfinished trainings go on."
-    for closing in folders_made():
+    folders = folders_made()
+    ahead = dated_now([*parts_of(folders), *audits_made()])
+    if ahead:
+        yield f"{ahead} files came from the future (was the clock set back?); they are dated now."
+    for closing in folders:
         found = damage(closing.parent, closing.name)
         if found:
             REPAIRS.mark(closing.parent)

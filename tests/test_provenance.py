@@ -47,7 +47,7 @@ def test_an_edit_reaches_the_scripts_that_run_it(copied: Path) -> None:
 
 
 def test_a_script_counts_itself(copied: Path) -> None:
-    assert changed_by(copied, "scripts/results.py", 'says(f"{len(table)} runs")', "pass") == {"results"}
+    assert changed_by(copied, "scripts/results.py", 'outcome.says(f"{len(table)} runs")', "pass") == {"results"}
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def fault_of_machine(error: BaseException, folder: Path | None = None) -> str | 
             "out of memory; lower `batch_size` and `eval_batch_size` in the config's hyperparameters, or run fewer "
             "jobs at once (--cores)"
         )
-    if number in {errno.EMFILE, errno.ENFILE}:
+    if number in {errno.EMFILE, errno.ENFILE} or "Too many open files" in said:
         return f"{where}too many open files; raise the limit (ulimit -n 4096) or run fewer jobs at once (--cores)"
     if number in {errno.ENOSPC, errno.EDQUOT} or any(sign in said for sign in NO_SPACE) or _is_full(folder):
         return (

@@ -287,10 +287,10 @@ def test_a_folder_that_may_not_be_written_is_named_before_work_starts(undisturbe
 def test_a_clock_set_back_reruns_nothing_and_stops_nothing(finished: Path, source_csv: Path, tiny_bert: Path) -> None:
     """Seen from a clock that was set back, all that is there comes from tomorrow."""
     tomorrow = time.time() + 86400
-    for path in [*finished.rglob("*"), source_csv]:
+    for path in finished.rglob("*"):
         os.utime(path, (tomorrow, tomorrow))
-    assert "Nothing to be done" in plan(finished)
     write_config(finished, source_csv, tiny_bert, **SMALL | {"grid": [{"seeds": [1, 2]}]})
     done = snakemake(finished)
+    assert "files came from the future (was the clock set back?); they are dated now." in done.stderr
     assert "seed 1" not in "".join(line for line in done.stderr.splitlines() if line.startswith("✓"))
     assert json.loads((finished / f"{CHECKPOINTS[:-1]}2/dae/provenance.json").read_text())["wall_seconds"] > 0
