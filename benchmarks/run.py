@@ -169,6 +169,13 @@ def peer() -> list[dict[str, Any]]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def levers() -> list[dict[str, Any]]:
+    """What each lever gains by itself."""
+    command = [sys.executable, "-m", "benchmarks.levers"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def _seconds(command: list[str]) -> float:
     start = time.perf_counter()
     subprocess.run(command, cwd=PROJECT, capture_output=True, check=True)
@@ -208,7 +215,13 @@ but for the batch size. Ours is in bf16 where the processor has it. Operations a
 formula, padding not counted; the limit is the best matrix product measured, in GFLOP/s: {limit}."""
 
 
-def report(rows: pd.DataFrame, rounds: int, limits: dict[int, dict[str, float]], costs: list[dict[str, Any]]) -> str:
+def report(
+    rows: pd.DataFrame,
+    rounds: int,
+    limits: dict[int, dict[str, float]],
+    costs: list[dict[str, Any]],
+    gains: list[dict[str, Any]],
+) -> str:
     """The whole of `results.md`."""
     limit = "; ".join(
         f"{threads} thread(s): {found['fp32']:.0f} fp32, {found['bf16']:.0f} bf16" for threads, found in limits.items()
@@ -223,6 +236,15 @@ def report(rows: pd.DataFrame, rounds: int, limits: dict[int, dict[str, float]],
             [[row["what"], f"{row['seconds']:.1f}", row.get("note", "")] for row in costs],
             headers=["What", "Seconds", ""], tablefmt="github", disable_numparse=True,
         ),
+        "## Levers, each alone, one thread",
+        tabulate(
+            [
+                [row["lever"].replace("_", " "), f"{1000 * row['without']:.1f}", f"{1000 * row['with']:.1f}",
+                 f"{row['without'] / row['with']:.1f}", row["work"]]
+                for row in gains
+            ],
+            headers=["Lever", "Without, ms", "With, ms", "Gain", "Work"], tablefmt="github", disable_numparse=True,
+        ),
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
 
@@ -234,16 +256,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--out", type=Path, default=HERE)
     parser.add_argument("--keep-phases", action="store_true", help="take the phases' speeds from results.csv of before")
+    parser.add_argument("--keep-costs", action="store_true", help="take the fixed costs from costs.csv of before")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     speeds = chosen.out / "results.csv"
     limits = {threads: matrix_products(threads) for threads in chosen.threads}
     if not chosen.keep_phases:
         phases(chosen.tokens, chosen.threads, chosen.rounds, speeds)
-    costs = [*fixed_costs(), *scale(), *peer()]
-    pd.DataFrame(costs).to_csv(chosen.out / "costs.csv", index=False, float_format="%.5g")
+    kept = chosen.out / "costs.csv"
+    if not chosen.keep_costs:
+        pd.DataFrame([*fixed_costs(), *scale(), *peer()]).to_csv(kept, index=False, float_format="%.5g")
+    costs = pd.read_csv(kept).fillna({"note": ""}).to_dict("records")
+    gains = levers()
+    pd.DataFrame(gains).to_csv(chosen.out / "levers.csv", index=False, float_format="%.5g")
     rows = pd.read_csv(speeds)
-    text = report(rows, int(rows["round"].max()) + 1, limits, costs)
+    text = report(rows, int(rows["round"].max()) + 1, limits, costs, gains)
     (chosen.out / "results.md").write_text(text, encoding="utf-8")
     print(text)
 
