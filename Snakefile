@@ -12,6 +12,7 @@ include: "rules/common.smk"
 include: "rules/arrival.smk"
 include: "rules/data.smk"
 include: "rules/models.smk"
+include: "rules/tuning.smk"
 include: "rules/phases.smk"
 include: "rules/evaluation.smk"
 include: "rules/tables.smk"
@@ -26,6 +27,7 @@ rule all:
         rules.results.output,
         [table.output for table in TABLES],
         rules.audit_published.output,
+        studies(),
         expand(rules.effects.output, effect=settings.tables.effects),
 
 

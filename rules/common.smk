@@ -12,8 +12,9 @@ from threephase.config import load, published_settings, refuse_doubled_keys
 from threephase.data.places import fingerprint, files_of, local_files
 from threephase.errors import UserError
 from threephase.grid import parent, prefixes, recipe, recipe_pattern
-from threephase.provenance import code_digest
+from threephase.provenance import PACKAGE, code_digest
 from threephase.settings.dataset import SHOWN_ONLY
+from threephase.settings.phases import PHASES
 from threephase.warm import FOLDER, WORKFLOW, folder_for
 
 try:
@@ -52,6 +53,7 @@ BASE_MODEL = "results/models/{model}"
 DOWNLOADED_DATA = "results/downloads/data/{dataset}"
 DOWNLOADED_MODEL = "results/downloads/models/{model}"
 CHECKPOINT = "results/checkpoints/{dataset}/{model}/seed{seed}/{recipe}"
+STUDY = "results/tuning/{dataset}/{model}/{group}"
 EVALUATION = "results/evaluations/{dataset}/{model}/seed{seed}/{recipe}"
 # Relative, so that a copy of the project elsewhere has the same inputs.
 PUBLISHED = Path(os.path.relpath(Path(workflow.basedir) / "config" / "published"))
@@ -64,11 +66,17 @@ wildcard_constraints:
     seed=r"\d+",
     recipe="[^/]+",
     effect="[^/]+",
+    group="[^/]+",
+    worker=r"\d+",
 
 
 def code(script):
     """Digest of a rule's code, for its params: the script and all of the package that it reaches."""
     return code_digest(Path(workflow.basedir) / "workflow" / "scripts" / script)
+
+
+# Two trials are comparable if the phases are the same, whatever becomes of the search around them.
+PHASES_CODE = code_digest(PACKAGE / "phases" / "all.py")
 
 
 def parent_checkpoint(wildcards):
@@ -249,6 +257,57 @@ def phase_settings(wildcards):
     ).model_dump()
 
 
+def tuned_steps(wildcards):
+    """What a study trains."""
+    return settings.tuned_steps(wildcards.dataset, wildcards.model, wildcards.group)
+
+
+def tuned_values(dataset, model, of_recipe):
+    """The file of what a study found for the last phase of a recipe."""
+    phase = of_recipe.rpartition(".")[2].partition("-")[0]
+    group = settings.group_of(of_recipe)
+    return f"{STUDY}/{phase}.json".format(dataset=dataset, model=model, group=group)
+
+
+def tuned_input(wildcards):
+    """What a study found for a phase, where studies run first."""
+    if not settings.tuned:
+        return {}
+    return {"tuned": tuned_values(wildcards.dataset, wildcards.model, wildcards.recipe)}
+
+
+def fixed_settings(wildcards):
+    """The settings that no study changes: those that the variant sets itself."""
+    return settings.fixed(wildcards.recipe) if settings.tuned else []
+
+
+def tuned_of_columns():
+    """What studies found for the phases of each column of Table 5."""
+    if not settings.tuned:
+        return []
+    return [
+        tuned_values(dataset, model, recipe(part))
+        for dataset, model, _, _ in hyperparameter_columns()
+        for part in prefixes(REFERENCE)
+    ]
+
+
+def studies():
+    """What every study of the grid found."""
+    if not settings.tuned:
+        return []
+    return list(
+        dict.fromkeys(
+            f"{STUDY}/best.yaml".format(
+                dataset=run.dataset,
+                model=run.model,
+                group=settings.group_of(run.recipe),
+            )
+            for run in RUNS
+        )
+    )
+
+
 def runs_of(variants):
     """The runs of some variants. With `tables: {partial: true}` only those that have been evaluated."""
     runs = [run for run in RUNS if run.variant in variants]
@@ -289,6 +348,11 @@ def asked(runs):
             wanted[f"checkpoints/{place}"] = as_asked(
                 part[-1].phase, phase_settings, cell
             )
+            if settings.tuned:
+                wanted[f"checkpoints/{place}"] |= {
+                    "tuned": tuned_values(dataset, model, recipe(part)),
+                    "fixed": settings.fixed(recipe(part)),
+                }
         wanted[f"evaluations/{place}"] = as_asked("evaluate", scoring_settings, cell)
     return wanted
 

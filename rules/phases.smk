@@ -4,6 +4,7 @@
 rule dae:
     input:
         unpack(leaked_test),
+        unpack(tuned_input),
         data=training_data("train", "unlabelled", "validation"),
         parent=parent_checkpoint,
     output:
@@ -18,6 +19,7 @@ rule dae:
         save_every=settings.save_every,
     params:
         settings=phase_settings,
+        fixed=fixed_settings,
         code=code("dae.py"),
         repaired=repairs_of(CHECKPOINT),
     message:
@@ -29,6 +31,7 @@ rule dae:
 rule cl:
     input:
         unpack(leaked_test),
+        unpack(tuned_input),
         data=training_data("train", "validation"),
         parent=parent_checkpoint,
     output:
@@ -43,6 +46,7 @@ rule cl:
         save_every=settings.save_every,
     params:
         settings=phase_settings,
+        fixed=fixed_settings,
         code=code("cl.py"),
         repaired=repairs_of(CHECKPOINT),
     message:
@@ -54,6 +58,7 @@ rule cl:
 rule joint:
     input:
         unpack(leaked_test),
+        unpack(tuned_input),
         data=training_data("train", "unlabelled", "validation"),
         parent=parent_checkpoint,
     output:
@@ -68,6 +73,7 @@ rule joint:
         save_every=settings.save_every,
     params:
         settings=phase_settings,
+        fixed=fixed_settings,
         code=code("joint.py"),
         repaired=repairs_of(CHECKPOINT),
     message:
@@ -79,6 +85,7 @@ rule joint:
 rule ft:
     input:
         unpack(leaked_test),
+        unpack(tuned_input),
         data=training_data("train", "validation"),
         parent=parent_checkpoint,
     output:
@@ -93,6 +100,7 @@ rule ft:
         save_every=settings.save_every,
     params:
         settings=phase_settings,
+        fixed=fixed_settings,
         code=code("ft.py"),
         repaired=repairs_of(CHECKPOINT),
     message:

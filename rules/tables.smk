@@ -96,6 +96,8 @@ rule table4:
 
 
 rule table5:
+    input:
+        tuned=tuned_of_columns(),
     output:
         table_files("table5_hyperparameters"),
     log:

@@ -36,6 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
     init.add_argument("--encoding", help="encoding of the file; utf-8 where absent")
     init.add_argument("--out", type=Path, help="the config to write; named after the data where absent")
     init.set_defaults(run=_init)
+    study = commands.add_parser("study", help="look at studies").add_subparsers(required=True)
+    shown = study.add_parser("show", help="the trials of running and finished studies")
+    shown.add_argument("results", type=Path, nargs="?", default=Path("results"), help="the results folder")
+    shown.set_defaults(run=_study_show)
     chosen = parser.parse_args(arguments)
     try:
         return chosen.run(chosen)
@@ -100,6 +104,13 @@ def _init(arguments: argparse.Namespace) -> int:
     print(f"wrote {out}")
     print(f"see what would run:  snakemake -n --configfile {out}")
     print(f"run it:              snakemake --cores all --configfile {out}")
+    return 0
+
+
+def _study_show(arguments: argparse.Namespace) -> int:
+    from threephase.tuning_report import shown_studies
+
+    print(shown_studies(arguments.results))
     return 0
 
 

@@ -24,12 +24,10 @@ from threephase.errors import ConfigError
 from threephase.grid import Run, Step, prefixes, recipe
 from threephase.settings.base_model import BaseModelSettings
 from threephase.settings.common import PhaseSettings, Settings
-from threephase.settings.contrastive import ContrastiveSettings
-from threephase.settings.dae import DaeSettings
 from threephase.settings.dataset import DatasetSettings, Limits
-from threephase.settings.finetune import FinetuneSettings
-from threephase.settings.joint import JointSettings
+from threephase.settings.layer import Layer
 from threephase.settings.phases import PHASES
+from threephase.settings.tuning import Group, TuningSettings
 
 # The project's own config files, and Table 5 among them.
 SHIPPED = Path("config")
@@ -107,31 +105,17 @@ _STEP_SCHEMA = WithJsonSchema(
 Steps = Annotated[tuple[Annotated[Step, BeforeValidator(_step), _STEP_SCHEMA], ...], AfterValidator(_steps)]
 
 
-class Layer(Settings):
-    """Settings by phase; `all` stands for every phase."""
-
-    all: PhaseSettings = Field(PhaseSettings(), description="What every phase has, for all of them.")
-    dae: DaeSettings = Field(DaeSettings(), description="Phase 1; Joint follows it.")
-    cl: ContrastiveSettings = Field(ContrastiveSettings(), description="Phase 2; Joint's pairs follow it.")
-    joint: JointSettings = Field(JointSettings(), description="Joint, where it differs from phases 1 and 2.")
-    ft: FinetuneSettings = Field(FinetuneSettings(), description="Phase 3.")
-
-    def given(self, phase: str) -> dict[str, Any]:
-        """The settings that this layer gives to a phase."""
-        own: dict[str, dict[str, Any]] = {name: block.model_dump(exclude_unset=True) for name, block in self}
-        inherited = JointSettings.inherited(own["dae"], own["cl"]) if phase == "joint" else {}
-        return own["all"] | inherited | own[phase]
-
-
 class Hyperparameters(Settings):
     """Settings of the phases, from the general to the particular; the later layer wins.
 
-    defaults of the phase ← `default` ← `models` ← `datasets` ← Table 5, if used ← `dataset_models` ← the variant.
+    defaults of the phase ← `default` ← `models` ← `datasets` ← Table 5, if used ← `dataset_models` ← a study, if used ←
+    the variant.
     """
 
-    use: Literal["default", "paper"] = Field(
+    use: Literal["default", "paper", "tuned"] = Field(
         "default",
-        description="'paper' takes Table 5 (config/hyperparameters.yaml) for the datasets and base models that it has.",
+        description="'paper' takes Table 5 (config/hyperparameters.yaml) for the datasets and base models that it has; "
+        "'tuned' what a study finds, as `tuning: {enabled: true}` does.",
     )
     default: Layer = Field(Layer(), description="For all datasets and base models.")
     models: dict[str, Layer] = Field({}, description="For one base model.")
@@ -194,6 +178,7 @@ class Config(Settings):
         None, description="Folder that every base model is read from instead of its source: `<model_root>/<model>/`."
     )
     tables: TableSettings = Field(TableSettings(), description="What the tables show.")
+    tuning: TuningSettings = Field(TuningSettings(), description="The studies that search for hyper-parameters.")
     save_every: Annotated[int, Field(ge=0)] = Field(
         300,
         description="Seconds of training that a kill may cost: a training's state is saved this often (0: after every "
@@ -244,6 +229,26 @@ class Config(Settings):
         return self
 
     @model_validator(mode="after")
+    def _groups_are_apart(self) -> Self:
+        if not self.tuned:
+            return self
+        owners: dict[str, str] = {}
+        for name, group in self.groups().items():
+            for variant in group.variants:
+                known(variant, self.variants, "variant")
+                for part in prefixes(self.variants[variant]):
+                    if owners.setdefault(recipe(part), name) != name:
+                        raise ValueError(
+                            f"tuning.groups: '{owners[recipe(part)]}' and '{name}' both train '{recipe(part)}'; give "
+                            f"it a tag of its own in one of them, as {part[-1].phase}: {{tag: tuned}}"
+                        )
+        for path in self.tuning.space:
+            phase = path.partition(".")[0]
+            if not any(phase in ("all", step.phase) for group in self.groups().values() for step in self._tunes(group)):
+                raise ValueError(f"tuning.space: no tuned variant has the phase of '{path}'; drop it")
+        return self
+
+    @model_validator(mode="after")
     def _no_name_stands_twice(self) -> Self:
         for names in (self.datasets, self.models):
             folded: dict[str, str] = {}
@@ -273,6 +278,8 @@ class Config(Settings):
             "effects",
             "evaluate",
             "results",
+            "study",
+            "study_worker",
             *PHASES,
         }
         for name in [*self.datasets, *self.variants]:
@@ -329,6 +336,43 @@ class Config(Settings):
         if not (folder / "config.json").is_file():
             raise ConfigError(f"config: model_root: {folder}: holds no config.json; put a copy of the model there")
         return BaseModelSettings(title=given.title, path=str(folder))
+
+    @property
+    def tuned(self) -> bool:
+        """Whether studies run first."""
+        return self.tuning.enabled or self.hyperparameters.use == "tuned"
+
+    def groups(self) -> dict[str, Group]:
+        """The groups of variants with a study each; those that no group names share that of the first variant."""
+        named = {variant for group in self.tuning.groups.values() for variant in group.variants}
+        others = [variant for variant in self.variants if variant not in named]
+        if not others:
+            return dict(self.tuning.groups)
+        first = self.tables.reference if self.tables.reference in others else others[0]
+        return {"main": Group(tunes=first, gives_to=tuple(others)), **self.tuning.groups}
+
+    def _tunes(self, group: Group) -> tuple[Step, ...]:
+        return self.variants[group.tunes]
+
+    def group_of(self, of_recipe: str) -> str:
+        """The group whose study a recipe takes its values from."""
+        for name, group in self.groups().items():
+            for variant in group.variants:
+                if any(recipe(part) == of_recipe for part in prefixes(self.variants[variant])):
+                    return name
+        raise ConfigError(f"no variant of the config trains '{of_recipe}'")
+
+    def fixed(self, of_recipe: str) -> list[str]:
+        """Settings of a recipe's last phase that its variant sets: no study changes them."""
+        return sorted(self._last_step(of_recipe).overrides)
+
+    def tuned_steps(self, dataset: str, model: str, group: str) -> list[tuple[str, dict[str, Any], list[str]]]:
+        """What a study trains: each phase with its settings before tuning, and those that stay."""
+        parts = prefixes(self._tunes(self.groups()[group]))
+        return [
+            (part[-1].phase, self.phase_settings(dataset, model, recipe(part)).model_dump(), self.fixed(recipe(part)))
+            for part in parts
+        ]
 
     def titles(self) -> dict[str, str]:
         """What datasets and base models are called in tables."""

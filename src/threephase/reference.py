@@ -13,6 +13,7 @@ from threephase.config import Config, EffectSettings, GridBlock, Hyperparameters
 from threephase.settings.base_model import BaseModelSettings
 from threephase.settings.dataset import DatasetSettings, Source
 from threephase.settings.phases import PHASES
+from threephase.settings.tuning import Group, Parameter, TuningSettings
 
 _INTRODUCTION = """# The config
 
@@ -21,8 +22,8 @@ complete and check YAML: it is named in the first line of `config/config.yaml`. 
 VARIANT` prints what a config resolves to, and which layer each value comes from.
 
 A setting of a phase resolves from the general to the particular, the later one wins: default of the phase (below) ←
-`hyperparameters.default` ← `models` ← `datasets` ← `dataset_models` ← the variant. In each layer `all` comes first,
-then the phase's own block; Joint takes what `dae` and, for pairs, `cl` are given before its own block `joint`.
+`hyperparameters.default` ← `models` ← `datasets` ← `dataset_models` ← a study ← the variant. In each layer `all` comes
+first, then the phase's own block; Joint takes what `dae` and, for pairs, `cl` are given before its own block `joint`.
 """
 
 
@@ -41,6 +42,9 @@ def page() -> str:
         ("A block of the grid", "grid", GridBlock),
         ("The tables", "tables", TableSettings),
         ("A table of effects", "tables.effects.<name>", EffectSettings),
+        ("Studies", "tuning", TuningSettings),
+        ("A group of variants with a study", "tuning.groups.<name>", Group),
+        ("A searched setting", "tuning.space.<phase>.<setting>", Parameter),
         ("Hyper-parameters", "hyperparameters", Hyperparameters),
         *((_first_line(kind), f"hyperparameters.<layer>.{name}", kind) for name, kind in PHASES.items()),
     ]

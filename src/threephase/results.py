@@ -63,7 +63,8 @@ def _stale(run: Run, asked: Asked, root: Path) -> Iterator[str]:
         yield from _incomplete(folder)
         recorded, provenance = _json(folder / "settings.json"), _json(folder / "provenance.json")
         now = {"settings": recorded["asked"], "seed": recorded["seed"]}
-        yield from _differences(folder / "settings.json", now, {"settings": wanted["settings"], "seed": run.seed})
+        asked_now = {"settings": wanted["settings"] | _tuned(wanted, root), "seed": run.seed}
+        yield from _differences(folder / "settings.json", now, asked_now)
         yield from _differences(
             folder / "provenance.json",
             {"code": provenance["code"], "inputs": provenance["inputs"]},
@@ -75,6 +76,14 @@ def _stale(run: Run, asked: Asked, root: Path) -> Iterator[str]:
     yield from _file_differs(metrics, asked[f"evaluations/{run.dataset}/{run.model}/{run.recipe}"])
     inputs = {"inputs": {"checkpoint": _stands_for(before), "dataset": dataset_hash}}
     yield from _differences(metrics, {"inputs": _json(metrics)["inputs"]}, inputs)
+
+
+def _tuned(wanted: dict[str, Any], root: Path) -> dict[str, Any]:
+    """What a study found for a phase, but for what its variant sets itself; nothing without a study."""
+    if "tuned" not in wanted:
+        return {}
+    found = _json(root.parent / wanted["tuned"])
+    return {name: value for name, value in found.items() if name not in wanted["fixed"]}
 
 
 def _recipes(recipe: str) -> list[str]:

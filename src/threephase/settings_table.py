@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from threephase import typeset
+from threephase.checkpoint import read_json
 
 # The rows of Table 5: their names, and the phase and setting that each one is here.
 PARAMETERS = {
@@ -32,6 +33,16 @@ class Column(NamedTuple):
     model: str
     ours: dict[str, dict[str, Any]]
     paper: dict[str, dict[str, Any]]
+
+
+def with_tuned(columns: list[Column], files: list[str]) -> list[Column]:
+    """The columns with what studies found: a file for each phase of each column in turn, or none at all."""
+    left = iter(files)
+    found = [{phase: read_json(Path(next(left))) if files else {} for phase in column.ours} for column in columns]
+    return [
+        column._replace(ours={phase: settings | tuned[phase] for phase, settings in column.ours.items()})
+        for column, tuned in zip(columns, found, strict=True)
+    ]
 
 
 def write_table5(columns: list[Column], titles: dict[str, str], reference: str, stem: Path) -> None:

@@ -39,6 +39,7 @@ from threephase.unfinished import Unfinished
 logger = logging.getLogger(__name__)
 
 POSITION = "position.json"
+Watch = Callable[[int, float], None]  # number of the evaluation, its validation loss
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,14 @@ class _DivergenceError(Exception):
     """A loss or a gradient is not finite; says which."""
 
 
-def fit(task: Task, settings: PhaseSettings, seed: int, title: str, unfinished: Unfinished | None = None) -> Fitted:
+def fit(
+    task: Task,
+    settings: PhaseSettings,
+    seed: int,
+    title: str,
+    unfinished: Unfinished | None = None,
+    watch: Watch | None = None,
+) -> Fitted:
     """Train `task.model` in place and leave its best state in it; `settings` have engine and precision resolved.
 
     AdamW, linear warm-up and decay over the full number of epochs; validation loss is measured `evaluations`
@@ -93,9 +101,11 @@ def fit(task: Task, settings: PhaseSettings, seed: int, title: str, unfinished: 
     With `unfinished`, the training's state is saved now and then and when SIGTERM or SIGINT ask it to stop, and a
     training that was cut short goes on from there, to the same weights and history.
 
+    `watch` is told each validation loss with its number, from 1, and may end the training by an exception.
+
     Raises InterruptionError after such a signal.
     """
-    kept = KeepBest(task, last=settings.keep == "last")
+    kept = KeepBest(task, last=settings.keep == "last", watch=watch)
     with TemporaryDirectory(prefix="threephase-") as scratch, asked_to_stop() as asked:
         steps = task.epochs * len(task.batches)  # type: ignore[arg-type]
         arguments = TrainingArguments(
@@ -267,11 +277,13 @@ class KeepBest(TrainerCallback):
     With `last`, the last weights are kept instead; before the first evaluation, those that training began with.
     """
 
-    def __init__(self, task: Task, last: bool) -> None:
+    def __init__(self, task: Task, last: bool, watch: Watch | None = None) -> None:
         self.evaluations = task.evaluations
         self.patience = task.patience
         self.rises = task.rises
         self.last = last
+        self.watch = watch
+        self.losses: list[float] = []  # of all evaluations so far
         self.loss = math.inf
         self.step = 0
         self.weights: dict[str, Tensor] = {}
@@ -301,6 +313,8 @@ class KeepBest(TrainerCallback):
             self._keep(kwargs["model"])
         if self.exhausted:
             control.should_training_stop = True
+        self.losses.append(loss)
+        self._tell()
 
     @property
     def exhausted(self) -> bool:
@@ -310,12 +324,21 @@ class KeepBest(TrainerCallback):
     @property
     def position(self) -> dict[str, Any]:
         """What `take_up` needs besides the weights."""
-        return {"loss": self.loss, "step": self.step, "worse": self._worse, "before": self._before}
+        return {
+            "loss": self.loss, "step": self.step, "worse": self._worse, "before": self._before, "losses": self.losses
+        }  # fmt: skip
 
     def take_up(self, position: dict[str, Any], weights: dict[str, Tensor]) -> None:
         """Go on from where another one was."""
         self.loss, self.step, self.weights = position["loss"], position["step"], weights
         self._worse, self._before = position["worse"], position["before"]
+        for loss in position["losses"]:
+            self.losses.append(loss)
+            self._tell()
+
+    def _tell(self) -> None:
+        if self.watch:
+            self.watch(len(self.losses), self.losses[-1])
 
     def _keep(self, model: nn.Module) -> None:
         # each shared parameter once; what is not trained stays, and the model has no other state

@@ -5,6 +5,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from threephase.checkpoint import read_json
 from threephase.grid import parent
 from threephase.guard import refuse_test_split
 from threephase.job import job, run_title
@@ -34,7 +35,7 @@ def phase_job(name: str, rule: Any) -> Iterator[Callable[[Any], None]]:
                 phase,
                 data=data,
                 parent=Path(rule.input.parent).parent,
-                settings=phase.settings(**rule.params.settings),
+                settings=phase.settings(**(rule.params.settings | _tuned(rule))),
                 seed=int(rule.wildcards.seed),
                 out=Path(rule.output[0]).parent,
                 title=title,
@@ -48,3 +49,10 @@ def phase_job(name: str, rule: Any) -> Iterator[Callable[[Any], None]]:
                 outcome.says(fitted.summary)
 
         yield train
+
+
+def _tuned(rule: Any) -> dict[str, Any]:
+    """What a study found for this phase, but for what the variant sets itself; nothing without a study."""
+    file = getattr(rule.input, "tuned", None)
+    found = read_json(Path(file)) if file else {}
+    return {name: value for name, value in found.items() if name not in rule.params.fixed}

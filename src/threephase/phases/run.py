@@ -16,7 +16,7 @@ from threephase.encoder import load_encoder, resolve_max_length, save_encoder
 from threephase.engines import resolve_engine, resolve_precision
 from threephase.provenance import Clock, provenance, versions
 from threephase.settings.common import PhaseSettings
-from threephase.training import Fitted, Task, fit, no_history
+from threephase.training import Fitted, Task, Watch, fit, no_history
 from threephase.unfinished import Unfinished
 
 logger = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ def run_phase(
     code: str = "",
     unfinished: Path | None = None,
     save_every: float = 300,
+    watch: Watch | None = None,
 ) -> Fitted:
     """Train one phase and write its checkpoint.
 
@@ -77,6 +78,7 @@ def run_phase(
         code: digest of the code that runs, to be recorded.
         unfinished: folder for what a killed training goes on with.
         save_every: seconds between two such states.
+        watch: is told each validation loss, as `fit` says.
     """
     clock = Clock()
     parent_hash = verify(parent)
@@ -101,7 +103,7 @@ def run_phase(
             "report": prepared.report,
         }
         states = _states(unfinished, [phase.name, given, inputs, code, seed, versions()], save_every)
-        fitted = fit(prepared.task, resolved, seed, title, states)
+        fitted = fit(prepared.task, resolved, seed, title, states, watch)
         logger.info("best state: step %d of %d, validation loss %.4f", fitted.best_step, fitted.steps, fitted.best_loss)
         if prepared.finish:
             prepared.finish()
