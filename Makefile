@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 TABLES := results table1 table2 table3 table4 table5 table6 table7 audit_published
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup demo demo-full tables dag docs test test-kill lint bench lock clean
+.PHONY: help setup demo demo-full tables archive dag docs test test-kill lint bench lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,11 @@ demo-full: setup  ## the demo with five seeds for every variant and longer texts
 tables: setup  ## the tables again, from the runs that exist; trains nothing
 	@$(BIN)/snakemake --quiet rules host --cores 1 --config 'tables={partial: true}' \
 	  --allowed-rules $(TABLES) --forcerun $(TABLES)
+
+archive:  ## results, config and Snakemake's records in one file; unpacked beside another checkout, nothing runs again
+	@tar -czf threephase-results.tar.gz --exclude=results/unfinished --exclude='results/studies/*/trainings' \
+	  --exclude='*.partial' results config .snakemake/metadata
+	@echo "threephase-results.tar.gz: unpack it in a checkout of the same commit (tar -xzf)"
 
 dag: setup  ## draw the rules, and the phases that variants share, as SVG into results/dag
 	@$(BIN)/snakemake --quiet all --forceall --rulegraph | $(BIN)/threephase dag results/dag

@@ -5,7 +5,7 @@ import time
 from snakemake.cli import get_argument_parser
 
 from threephase.checkpoint import COMPLETE, DATASET, ORIGIN, damage, discard
-from threephase.owner import Ownership
+from threephase.owner import LOOK, MISSED, Ownership
 from threephase.repairs import Repairs
 
 OWNERSHIP = Ownership(Path(".snakemake"))
@@ -94,6 +94,10 @@ def found_on_arrival():
     buried = OWNERSHIP.bury()
     if buried:
         yield f"A run was killed here ({buried}). Its lock is removed; unfinished trainings go on."
+        if buried.remote:
+            seconds = int(LOOK * (MISSED + 2))
+            yield f"Waiting {seconds} s for its jobs on other machines to end."
+            time.sleep(seconds)
     folders = folders_made()
     ahead = dated_now([*parts_of(folders), *audits_made()])
     if ahead:
@@ -115,7 +119,7 @@ def claim():
     """Refuse to run beside another workflow, unless Snakemake's --nolock allows it."""
     if workflow.execution_settings.lock:
         try:
-            OWNERSHIP.claim()
+            OWNERSHIP.claim(remote=not workflow.local_exec)
         except FileExistsError:
             refuse(OWNERSHIP.other())
 
@@ -125,6 +129,8 @@ def repairs_of(place):
     return lambda wildcards: REPAIRS.of(Path(place.format(**wildcards)))
 
 
+if workflow.remote_exec:
+    OWNERSHIP.leave_with_owner()
 if workflow.is_main_process:
     for line in found_on_arrival():
         print(line, file=sys.stderr)

@@ -17,8 +17,9 @@ from tempfile import NamedTemporaryFile
 
 from threephase.warm import alive
 
-OWNER = "owner.json"
+OWNER, RUN = "owner.json", "THREEPHASE_RUN"
 BEAT = 30.0  # seconds between two signs of life, for workflows on other machines
+LOOK, MISSED = 3.0, 4  # seconds between a remote job's looks at its owner, and how many may miss it
 SILENCE = 300.0  # seconds without one, after which a workflow on another machine counts as gone
 
 
@@ -31,13 +32,19 @@ class Owner:
     machine: str
     since: str
     command: str
+    remote: bool = False  # whether its jobs run on other machines, and may outlive it
 
     @classmethod
-    def here(cls) -> "Owner":
+    def here(cls, remote: bool = False) -> "Owner":
         """This process."""
         command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
         since = datetime.now().strftime("%Y-%m-%d %H:%M")
-        return cls(os.getpid(), _ticks(os.getpid()) or "", socket.gethostname(), since, command)
+        return cls(os.getpid(), _ticks(os.getpid()) or "", socket.gethostname(), since, command, remote)
+
+    @property
+    def run(self) -> str:
+        """What tells its run from any other."""
+        return f"{self.machine}-{self.process}-{self.ticks}"
 
     def __str__(self) -> str:
         return f"process {self.process} on {self.machine} since {self.since}: {self.command}"
@@ -79,18 +86,43 @@ class Ownership:
         shutil.rmtree(self.folder / "locks", ignore_errors=True)
         return owner
 
-    def claim(self) -> None:
-        """Become the owner until this process ends. Raises FileExistsError if another workflow is."""
+    def claim(self, remote: bool = False) -> None:
+        """Become the owner until this process ends. Raises FileExistsError if another workflow is.
+
+        Jobs that run on other machines (`remote`) are told by their environment whose they are.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        owner = Owner.here()
+        owner = Owner.here(remote)
         with NamedTemporaryFile("w", dir=self.folder, prefix=f".{OWNER}.", delete=False, encoding="utf-8") as file:
             json.dump(asdict(owner), file)
         try:
             os.link(file.name, self.file)  # unlike a renaming, this never takes another's place, on NFS neither
         finally:
             Path(file.name).unlink()
+        os.environ[RUN] = owner.run
         atexit.register(self._give_up, owner)
         threading.Thread(target=self._beat, args=(owner,), daemon=True).start()
+
+    def leave_with_owner(self) -> None:
+        """End this process, a job on another machine, soon after the workflow that submitted it is gone.
+
+        A cluster does not stop jobs whose workflow was killed, and the next run must not meet them. A shared disk may
+        show a file late, so one look is not enough.
+        """
+        run = os.environ.get(RUN)
+        if not run:  # not told: the cluster keeps its jobs' environment clean, or the run is without a lock
+            return
+
+        def watch() -> None:
+            looks = 0
+            while looks < MISSED:
+                time.sleep(LOOK)
+                owner = self._recorded()
+                looks = 0 if owner and owner.run == run else looks + (MISSED if owner else 1)
+            print("✗ the workflow that submitted this job is gone", file=sys.stderr, flush=True)
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
 
     def _recorded(self) -> Owner | None:
         try:

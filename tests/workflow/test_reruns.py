@@ -96,6 +96,14 @@ def test_results_restored_into_a_fresh_clone_with_metadata_rerun_nothing(checkou
     assert checkout.planned() == set()
 
 
+def test_an_archive_taken_up_elsewhere_reruns_nothing(checkout: Checkout, tmp_path: Path) -> None:
+    subprocess.run(["make", "-s", "-f", str(PROJECT / "Makefile"), "archive"], cwd=checkout.folder, check=True)
+    elsewhere = Checkout.fresh(tmp_path / "elsewhere" / "checkout")
+    subprocess.run(["tar", "-xzf", checkout.folder / "threephase-results.tar.gz"], cwd=elsewhere.folder, check=True)
+    shutil.copy(checkout.folder / "config.yaml", elsewhere.folder)
+    assert elsewhere.planned() == set()
+
+
 def test_touching_everything_reruns_nothing(checkout: Checkout) -> None:
     files = [path for path in checkout.folder.rglob("*") if path.is_file() and ".snakemake" not in path.parts]
     random.Random(1).shuffle(files)
