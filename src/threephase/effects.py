@@ -142,7 +142,8 @@ def _write_table(found: list[Effect], caption: str, titles: dict[str, str], stem
 
 def _interval(effect: Effect) -> str:
     reach = f" [{effect.low:+.2f}, {effect.high:+.2f}]" if effect.n > 1 else ""
-    return f"{effect.difference:+.2f}{reach}"
+    difference = round(effect.difference, 2) + 0.0  # no minus before nothing
+    return f"{difference:+.2f}{reach}"
 
 
 def _p(effect: Effect) -> str:

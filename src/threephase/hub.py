@@ -192,9 +192,22 @@ def _retried(what: str, work: Callable[[], Result]) -> Result:
         raise
     except Exception as error:
         logger.exception("%s", what)
+        if _in_cache(error):
+            raise DownloadError(
+                f"{what}: the hub's cache may not be written ({error}); name another folder in the environment "
+                "variable HF_HOME"
+            ) from None
         if _may_pass(error):
             raise DownloadError(_unreachable(what, error)) from None
         raise DownloadError(f"{what}: {_first_line(error)}; correct the name, revision or config") from None
+
+
+def _in_cache(error: BaseException) -> bool:
+    """Whether the hub's libraries failed to write where they keep what they fetch."""
+    from huggingface_hub.constants import HF_HOME
+
+    named = [error.filename] if isinstance(error, OSError) and error.filename else []
+    return any(Path(HF_HOME).is_relative_to(name) or Path(name).is_relative_to(HF_HOME) for name in named)
 
 
 def _may_pass(error: BaseException) -> bool:

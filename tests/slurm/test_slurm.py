@@ -106,9 +106,9 @@ def test_a_job_killed_for_memory_comes_back_with_more(tmp_path: Path, source_csv
 def test_a_killed_workflows_jobs_end_and_the_next_run_completes(
     tmp_path: Path, source_csv: Path, tiny_bert: Path
 ) -> None:
-    slow = {"all": {"max_length": 16, "batch_size": 1, "lr": 1e-4, "precision": "fp32"}, "ft": {"max_epochs": 400}}
+    slow = {"all": {"max_length": 16, "batch_size": 1, "lr": 1e-4, "precision": "fp32"}}
     changes = FT | {
-        "hyperparameters": {"default": slow | {"ft": {"max_epochs": 400, "patience": 400}}},
+        "hyperparameters": {"default": slow | {"ft": {"max_epochs": 50, "patience": 50}}},
         "save_every": 1,
     }
     write_config(tmp_path, source_csv, tiny_bert, **changes)

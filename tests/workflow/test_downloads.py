@@ -69,6 +69,22 @@ def test_fetched_once_then_offline_and_an_absent_network_is_one_line(tmp_path: P
     assert (tmp_path / "results/evaluations/topics/tiny/seed3/ft/complete.json").exists()
 
 
+def test_a_cache_that_may_not_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    topics = tmp_path / "hub/datasets/owner/topics"
+    topics.mkdir(parents=True)
+    made_up_rows({"sport": 40, "money": 30}).to_csv(topics / "train.csv", index=False)
+    given = config([1], ["topics"])
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(given, sort_keys=False))
+    with running_hub(tmp_path / "hub") as hub:
+        for name, value in {"HF_ENDPOINT": hub.url, "HF_HOME": "/proc/none", "NO_PROXY": "127.0.0.1"}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+        done = test_grid.snakemake(tmp_path, "--until", "download_dataset", check=False)
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("✗")]
+    assert "the hub's cache may not be written (" in line
+    assert line.endswith("name another folder in the environment variable HF_HOME")
+
+
 def test_data_root_and_model_root_read_local_copies_instead(tmp_path: Path, tiny_bert: Path) -> None:
     copies = tmp_path / "copies/topics"
     copies.mkdir(parents=True)
