@@ -291,6 +291,6 @@ def test_a_clock_set_back_reruns_nothing_and_stops_nothing(finished: Path, sourc
         os.utime(path, (tomorrow, tomorrow))
     write_config(finished, source_csv, tiny_bert, **SMALL | {"grid": [{"seeds": [1, 2]}]})
     done = snakemake(finished)
-    assert "files came from the future (was the clock set back?); they are dated now." in done.stderr
+    assert "results came from the future (was the clock set back?); they are dated now." in done.stderr
     assert "seed 1" not in "".join(line for line in done.stderr.splitlines() if line.startswith("✓"))
     assert json.loads((finished / f"{CHECKPOINTS[:-1]}2/dae/provenance.json").read_text())["wall_seconds"] > 0
