@@ -97,7 +97,9 @@ def running(folder: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["scancel", f"--partition={PARTITION}"], capture_output=True)
-        time.sleep(1)
+        end = time.monotonic() + 15
+        while time.monotonic() < end and subprocess.run(["pgrep", "slurmstepd"], capture_output=True).returncode == 0:
+            time.sleep(0.5)
         for daemon in reversed(daemons):
             daemon.send_signal(signal.SIGTERM)
         for daemon in daemons:
