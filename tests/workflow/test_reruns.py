@@ -227,18 +227,20 @@ def test_a_run_trained_by_other_code_is_in_no_table(checkout: Checkout) -> None:
     assert re.search(r"seed1/dae/provenance\.json: code was \"\w{16}\", asked is \"\w{16}\"", stale(checkout))
 
 
-def test_a_run_of_another_parent_or_with_an_altered_file_is_in_no_table(checkout: Checkout) -> None:
-    seed1 = checkout.folder / "results/checkpoints/topics/tiny/seed1"
-    history = seed1 / "joint.ft" / "history.csv"
+def test_a_run_of_another_parent_is_in_no_table(checkout: Checkout) -> None:
+    complete = checkout.folder / "results/checkpoints/topics/tiny/seed1/dae/complete.json"
+    recorded = json.loads(complete.read_text())
+    recorded["files"]["model.safetensors"] = "0"
+    complete.write_text(json.dumps(recorded))
+    assert "dae.cl/provenance.json: inputs.parent was" in stale(checkout)
+
+
+def test_a_run_with_an_altered_file_is_in_no_table(checkout: Checkout) -> None:
+    history = checkout.folder / "results/checkpoints/topics/tiny/seed1/joint.ft/history.csv"
     history.write_text(history.read_text() + " ")
-    complete = seed1 / "dae" / "complete.json"
-    files = json.loads(complete.read_text())
-    files["files"]["README.md"] = "0"
-    complete.write_text(json.dumps(files))
     said = stale(checkout)
-    assert "joint.ft/history.csv: altered since it was written" in said
-    assert "dae/README.md: missing, though the folder was complete" in said
-    assert "dae.cl/provenance.json: inputs.parent was" in said
+    assert "joint.ft/history.csv: altered since it was written; " in said
+    assert "joint.ft/complete.json: missing; run the workflow to make it" in said
 
 
 def test_tables_of_what_exists_have_dashes_and_train_nothing(
