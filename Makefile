@@ -46,11 +46,12 @@ dag: setup  ## draw the rules, and the phases that variants share, as SVG into r
 docs: setup  ## config/schema.json and docs/config.md from the settings' definitions
 	@$(BIN)/threephase config docs
 
+# One thread: trainings of tiny models gain nothing from two, and spin beside one another.
 test: setup lint  ## linters, type checker and every test
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 test-kill: setup  ## the tests of killed runs alone, with 120 kills of trainings and 12 of whole workflows
-	@$(BIN)/python -m pytest --kills 120 tests/test_kills.py tests/workflow/test_faults.py
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --kills 120 tests/test_kills.py tests/workflow/test_faults.py
 
 lint: setup  ## formatters and linters alone
 	@$(BIN)/ruff check .
