@@ -53,17 +53,14 @@ def audits_made():
 
 
 def dated_now(files):
-    """Give files with a date in the future today's, and count them: no job may have older output than input.
-
-    With a folder's closing file go the others; it stays the youngest.
-    """
-    audits = Path(AUDIT).parent
-    ahead = [path for path in files if path.stat().st_mtime > time.time() + 1]
-    for path in ahead:
-        for part in [] if path.parent == audits else path.parent.rglob("*"):
-            os.utime(part)
+    """Give files with a date in the future today's, in this order: no job may have older output than input."""
+    for path in files:
         os.utime(path)
-    return len(ahead)
+
+
+def from_the_future(files):
+    """Those of the files whose date is yet to come."""
+    return [path for path in files if path.stat().st_mtime > time.time() + 1]
 
 
 def only_looks():
@@ -94,9 +91,13 @@ def found_on_arrival():
             yield f"Waiting {seconds} s for its jobs on other machines to end."
             time.sleep(seconds)
     folders = folders_made()
-    ahead = dated_now([*folders, *audits_made()])
-    if ahead:
-        yield f"{ahead} results came from the future (was the clock set back?); they are dated now."
+    ahead = from_the_future(folders)
+    for closing in ahead:  # the closing file last: it stays the youngest of its folder
+        dated_now([*closing.parent.rglob("*"), closing])
+    audits = from_the_future(audits_made())
+    dated_now(audits)
+    if ahead or audits:
+        yield f"{len(ahead) + len(audits)} results came from the future (was the clock set back?); they are dated now."
     for closing in folders:
         found = damage(closing.parent, closing.name)
         if found:

@@ -59,7 +59,9 @@ def test_the_papers_space_is_of_settings_that_there_are() -> None:
     for path, parameter in PAPERS_SPACE.items():
         for value in parameter.examples:
             layer_of({path: value}, PAPERS_SPACE)
-    assert set(part_of(PAPERS_SPACE, ["ft"])) == {"ft.lr", "all.batch_size", "ft.max_epochs", "ft.freeze", "ft.eps"}
+    assert set(part_of(PAPERS_SPACE, ["ft"])) == {
+        "ft.lr", "all.max_length", "all.batch_size", "ft.max_epochs", "ft.freeze", "ft.eps"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def writing(directory: Path, closing: str = COMPLETE) -> Iterator[Path]:
     """
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
-        for left in _left_behind(directory):
+        for left in directory.parent.glob(f".{glob.escape(directory.name)}.*.partial"):
             shutil.rmtree(left, ignore_errors=True)
         folder = Path(mkdtemp(prefix=f".{directory.name}.", suffix=".partial", dir=directory.parent))
         folder.chmod(0o755)
@@ -111,11 +111,6 @@ def writing_file(path: Path) -> Iterator[Path]:
         raise _explained(error, path.parent) from error
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _left_behind(directory: Path) -> list[Path]:
-    """Folders that killed processes began to write in place of this one."""
-    return list(directory.parent.glob(f".{glob.escape(directory.name)}.*.partial"))
 
 
 def _explained(error: Exception, folder: Path) -> Exception:

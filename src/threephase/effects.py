@@ -147,7 +147,11 @@ def _interval(effect: Effect) -> str:
 
 
 def _p(effect: Effect) -> str:
-    return f"{effect.p:.3f} ({effect.p_holm:.3f})" if math.isfinite(effect.p) else ""
+    return f"{_probability(effect.p)} ({_probability(effect.p_holm)})" if math.isfinite(effect.p) else ""
+
+
+def _probability(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _draw(found: list[Effect], title: str, titles: dict[str, str], stem: Path) -> None:

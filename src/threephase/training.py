@@ -75,6 +75,16 @@ class Fitted:
     resumed: int = 0  # the step after which an earlier try was cut short
 
     @property
+    def record(self) -> dict[str, Any]:
+        """For the checkpoint's provenance."""
+        return {
+            "steps": self.steps,
+            "resumed_after_step": self.resumed,
+            "best_step": self.best_step,
+            "best_validation_loss": self.best_loss,
+        }
+
+    @property
     def summary(self) -> str:
         """For the person who waits."""
         return f"best validation loss {self.best_loss:.4f} at step {self.best_step} of {self.steps}"
@@ -125,6 +135,7 @@ def fit(
             eval_strategy="no",  # KeepBest asks for the evaluations
             save_strategy="no",  # and SaveState for states to be saved
             logging_steps=max(1, steps // 50),
+            logging_nan_inf_filter=False,  # PhaseTrainer ends a training whose loss is not finite
             remove_unused_columns=False,
             disable_tqdm=True,
             report_to="none",
@@ -141,8 +152,10 @@ def fit(
             step, rate = trainer.state.global_step + 1, trainer.learning_rate
             diverged = f"{reason} at step {step} of {steps}, learning rate {rate:.2g}; lower `lr` or raise `warmup`"
         if asked and not diverged:
-            saved = "its state is saved, and the same command goes on from there" if unfinished else "nothing is saved"
-            raise InterruptionError(f"stopped by {asked[0]} after step {trainer.state.global_step} of {steps}; {saved}")
+            step = trainer.state.global_step
+            saved = unfinished is not None and unfinished.latest() is not None
+            after = "the same command goes on from its saved state" if saved else "the same command begins it anew"
+            raise InterruptionError(f"stopped by {asked[0]} after step {step} of {steps}; {after}")
     kept.restore(task.model)
     history, steps = _history(trainer.state.log_history), trainer.state.global_step
     return Fitted(history, kept.step, kept.loss, steps, diverged, trainer.resumed)
@@ -284,7 +297,7 @@ class KeepBest(TrainerCallback):
         self.last = last
         self.watch = watch
         self.losses: list[float] = []  # of all evaluations so far
-        self.loss = math.inf
+        self.loss = math.inf  # of the weights that are kept
         self.step = 0
         self.weights: dict[str, Tensor] = {}
         self._due: set[int] = set()
@@ -304,7 +317,7 @@ class KeepBest(TrainerCallback):
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         loss = kwargs["metrics"]["eval_loss"]
-        lowest = loss < self.loss
+        lowest = all(loss < earlier for earlier in self.losses)
         better = loss <= self._before if self.rises else lowest
         self._worse = 0 if better else self._worse + 1
         self._before = loss

@@ -264,12 +264,10 @@ def _of_seed(
         else:
             counts[TRAINED] += 1
             title = f"{plan.title} · {phase}, seed {seed}"
-            fitted = run_phase(
+            run_phase(
                 PHASES[phase], plan.data, parent, SETTINGS[phase](**settings), seed, out, title, plan.code,
                 unfinished, save_every, watch if last else None,
             )  # fmt: skip
-            if fitted.diverged:
-                logger.info("diverged: %s", fitted.diverged)
             shutil.rmtree(unfinished, ignore_errors=True)
         reason = failure_of(out)
         if reason:

@@ -49,10 +49,11 @@ def test_the_test_split_as_stopping_set(base_models: dict[str, Path], dataset: P
     ("rises", "last", "losses", "steps", "kept"),
     [
         (False, False, [3, 1, 2, 2, 9], 4, 2),  # two without a new minimum after the second
+        (False, True, [3, 1, 2, 1.5, 0], 4, 4),  # patience counts from the minimum, whatever is kept
         (True, False, [3, 1, 2, 2, 2, 3, 4, 5], 7, 2),  # a standstill ends a row of rises
         (True, True, [3, 1, 2, 1.5, 1.6, 1.7, 0], 6, 6),
     ],
-    ids=["minimum", "rises", "rises, last kept"],
+    ids=["minimum", "minimum, last kept", "rises", "rises, last kept"],
 )
 def test_stopping_rules_by_hand(rises: bool, last: bool, losses: list[float], steps: int, kept: int) -> None:
     from transformers import TrainerControl, TrainerState, TrainingArguments
@@ -76,6 +77,7 @@ def test_the_last_state_is_kept(base_models: dict[str, Path], dataset: Path, tmp
     recorded = [json.loads((path / "provenance.json").read_text())["best_validation_loss"] for path in (best, last)]
     assert recorded[0] == pytest.approx(history(best).min(), rel=1e-6)
     assert recorded[1] == pytest.approx(history(last).iloc[-1], rel=1e-6)
+    assert history(best).equals(history(last))  # what is kept does not change what is trained
     assert recorded[0] < recorded[1]
 
 

@@ -30,7 +30,9 @@ def phase_job(name: str, rule: Any) -> Iterator[Callable[[Any], None]]:
             from threephase.unfinished import forget, states_of
 
             run = (rule.wildcards.dataset, rule.wildcards.model, rule.wildcards.seed)
-            forget(states_of(*run, parent(rule.wildcards.recipe) or "-"))
+            before = parent(rule.wildcards.recipe)
+            if before:
+                forget(states_of(*run, before))
             fitted = run_phase(
                 phase,
                 data=data,

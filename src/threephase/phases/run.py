@@ -102,7 +102,8 @@ def run_phase(
             ),
             "report": prepared.report,
         }
-        states = _states(unfinished, [phase.name, given, inputs, code, seed, versions()], save_every)
+        state = sha256_json([phase.name, given, inputs, code, seed, versions()])
+        states = Unfinished(unfinished, state, save_every) if unfinished else None
         fitted = fit(prepared.task, resolved, seed, title, states, watch)
         logger.info("best state: step %d of %d, validation loss %.4f", fitted.best_step, fitted.steps, fitted.best_loss)
         if prepared.finish:
@@ -114,28 +115,12 @@ def run_phase(
                 prepared.save_more(folder)
         if fitted.diverged:
             write_json(folder / FAILED, {"reason": failure or f"{phase.name}: {fitted.diverged}"})
-        write_json(
-            folder / "settings.json", {"phase": phase.name, "asked": settings.model_dump(), "seed": seed, **given}
-        )
+        described = {"phase": phase.name, "asked": settings.model_dump(), "seed": seed, **given}
+        write_json(folder / "settings.json", described)
         fitted.history.to_csv(folder / "history.csv", index=False)
-        write_json(
-            folder / "provenance.json",
-            provenance(
-                clock,
-                seed=seed,
-                code=code,
-                inputs=inputs,
-                steps=fitted.steps,
-                resumed_after_step=fitted.resumed,
-                best_step=fitted.best_step,
-                best_validation_loss=fitted.best_loss,
-            ),
-        )
+        came_about = provenance(clock, seed=seed, code=code, inputs=inputs, **fitted.record)
+        write_json(folder / "provenance.json", came_about)
     return fitted
-
-
-def _states(folder: Path | None, depends_on: list[Any], every: float) -> Unfinished | None:
-    return Unfinished(folder, sha256_json(depends_on), every) if folder else None
 
 
 def _resolved(settings: PhaseSettings, encoder: SentenceTransformer, texts: list[str]) -> PhaseSettings:

@@ -54,6 +54,7 @@ Space = dict[str, Parameter]
 PAPERS_SPACE: Space = {
     "dae.lr": Parameter(choices=LEARNING_RATES, also=("cl.lr",)),
     "ft.lr": Parameter(choices=LEARNING_RATES),
+    "all.max_length": Parameter(choices=("longest", "model")),
     "all.batch_size": Parameter(choices=(2, 6, 8, 12, 16, 32, 64, 128)),
     "dae.epochs": Parameter(choices=EPOCHS),
     "cl.pairs_per_text": Parameter(choices=EPOCHS),
