@@ -17,6 +17,7 @@ rule dae:
         "../environment.yml"
     resources:
         save_every=settings.save_every,
+        processes=1,
     params:
         settings=phase_settings,
         fixed=fixed_settings,
@@ -44,6 +45,7 @@ rule cl:
         "../environment.yml"
     resources:
         save_every=settings.save_every,
+        processes=1,
     params:
         settings=phase_settings,
         fixed=fixed_settings,
@@ -71,6 +73,7 @@ rule joint:
         "../environment.yml"
     resources:
         save_every=settings.save_every,
+        processes=1,
     params:
         settings=phase_settings,
         fixed=fixed_settings,
@@ -98,6 +101,7 @@ rule ft:
         "../environment.yml"
     resources:
         save_every=settings.save_every,
+        processes=1,
     params:
         settings=phase_settings,
         fixed=fixed_settings,

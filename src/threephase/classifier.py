@@ -19,6 +19,7 @@ from threephase.engines import (
     resolve_precision,
     with_engine,
 )
+from threephase.processes import share_of_mean
 from threephase.settings.common import Engine, Precision
 from threephase.tokens import tokenise
 
@@ -79,7 +80,8 @@ class Classifier(nn.Module):
         self, labels: Tensor, texts: AnyBatch | None = None, vectors: Tensor | None = None
     ) -> dict[str, Tensor]:
         given = self.encode(texts) if vectors is None else vectors.to(self.encoder.device)
-        return {"loss": self.loss(given, labels)}
+        loss = self.loss(given, labels)
+        return {"loss": share_of_mean(loss, len(labels)) if self.training else loss}
 
     def loss(self, vectors: Tensor, labels: Tensor) -> Tensor:
         """L_ft of vectors (b, d)."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from threephase.errors import ModelError
 from threephase.packed.batch import PackedBatch
 from threephase.packed.model import MODEL_TYPES, PackedEncoder, can_pack
+from threephase.processes import own_part, processes, summed
 from threephase.settings.common import Engine, Precision
 from threephase.tokens import Tokens
 
@@ -90,8 +91,10 @@ def with_engine(encoder: SentenceTransformer, engine: Engine) -> AnyEncoder:
 def embed(encode: AnyEncoder, texts: Sequence[Tokens], batch_size: int) -> Tensor:
     """Vectors (n, d) of many texts, in fp32. Batches are of like length: they need little padding."""
     order = np.argsort([-len(text) for text in texts], kind="stable")
-    parts = [
-        encode(encode.batch([texts[place] for place in order[start : start + batch_size]])).float()
-        for start in range(0, len(order), batch_size)
-    ]
-    return torch.cat(parts)[torch.from_numpy(np.argsort(order))]
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    shared = len(batches) >= processes()
+    own = own_part(batches) if shared else batches
+    parts = torch.cat([encode(encode.batch([texts[place] for place in batch])).float() for batch in own])
+    vectors = parts.new_zeros(len(order), parts.shape[1])
+    vectors[torch.from_numpy(np.concatenate(own))] = parts
+    return summed(vectors) if shared else vectors

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from threephase import console
 from threephase.errors import UserError, fault_of_machine
+from threephase.gpus import claim
 from threephase.warm import leave_with_workflow, run_warm
 
 
@@ -36,10 +37,10 @@ class Outcome:
 
 
 @contextmanager
-def job(log: str, threads: int, title: str, online: bool = False) -> Iterator[Outcome]:
+def job(log: str, threads: int, title: str, online: bool = False, gpus: int = 0) -> Iterator[Outcome]:
     """Run a job's work with all its output in `log`, and say on the terminal how it ended.
 
-    Only `online` jobs, the downloads, may reach a hub.
+    Only `online` jobs, the downloads, may reach a hub. Of the machine's GPUs, if it has any, the job sees `gpus`.
 
     Enter it before the heavy libraries are imported: threads and manners are set through their environment.
     The job ends with the workflow that started it, however that ends. A UserError is shown as its one line, and so
@@ -51,9 +52,10 @@ def job(log: str, threads: int, title: str, online: bool = False) -> Iterator[Ou
     outcome = Outcome()
     with Path(log).open("w", encoding="utf-8", buffering=1) as file:
         console.terminal = _redirect_output(file.fileno())
-        _set_manners(threads, online)
-        _keep_freed_memory()
+        set_manners(threads, online)
+        keep_freed_memory()
         try:
+            claim(gpus, title)
             yield outcome
         except BaseException as error:
             with suppress(OSError):  # the log may be on the disk that is full
@@ -93,7 +95,7 @@ def _redirect_output(log: int) -> TextIO:
     return terminal
 
 
-def _set_manners(threads: int, online: bool) -> None:
+def set_manners(threads: int, online: bool) -> None:
     """One log format, the job's share of the cores, no hub, and no library warning that nobody can act on."""
     os.environ |= {
         "OMP_NUM_THREADS": str(threads),
@@ -112,7 +114,7 @@ def _set_manners(threads: int, online: bool) -> None:
     warnings.filterwarnings("ignore", module="torch|transformers|accelerate|sentence_transformers")
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Let the C library keep what training frees at every step, instead of asking the kernel for it again.
 
     On two cores this took a fifth off phase 3's time and a quarter off phase 1's. Other C libraries go without.

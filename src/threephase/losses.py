@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from threephase.engines import AnyBatch, LibraryEncoder, with_engine
 from threephase.errors import ModelError
+from threephase.packed.batch import PackedBatch
 from threephase.packed.model import PackedDecoder, Pass
+from threephase.processes import share_of_mean
 from threephase.settings.common import Engine
 
 
@@ -54,9 +56,14 @@ class ReconstructionLoss(nn.Module):
         if isinstance(self.encode, LibraryEncoder):
             assert isinstance(source, dict)
             assert isinstance(target, dict)
-            return {"loss": self.loss([self.encode.on_device(source), self.encode.on_device(target)], None)}
-        given = Pass(self.training)
-        return {"loss": self.decode(self.encode(source, given), target, given)}
+            loss = self.loss([self.encode.on_device(source), self.encode.on_device(target)], None)
+            scored = int(target["attention_mask"][:, 1:].sum())
+        else:
+            assert isinstance(target, PackedBatch)
+            given = Pass(self.training)
+            loss = self.decode(self.encode(source, given), target, given)
+            scored = len(target.next_ids())
+        return {"loss": share_of_mean(loss, scored) if self.training else loss}
 
 
 class SiameseLoss(nn.Module):
@@ -81,7 +88,8 @@ class SiameseLoss(nn.Module):
 
     def forward(self, texts: AnyBatch, labels: Tensor) -> dict[str, Tensor]:
         u, v = self.encode(texts).chunk(2)
-        return {"loss": squared_distance(u, v, labels.to(u.device))}
+        loss = squared_distance(u, v, labels.to(u.device))
+        return {"loss": share_of_mean(loss, len(labels)) if self.training else loss}
 
 
 def squared_distance(u: Tensor, v: Tensor, labels: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import logging
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from accelerate.data_loader import prepare_data_loader
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -31,6 +32,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from threephase.checkpoint import read_json, write_json
 from threephase.engines import arithmetic, device_of
 from threephase.errors import InterruptionError
+from threephase.processes import OwnBatches, any_of_them, processes, rank, summed
 from threephase.progress import ProgressBar
 from threephase.seeding import generator
 from threephase.settings.common import PhaseSettings, Precision
@@ -47,9 +49,10 @@ class Task:
     """What a phase hands to the training loop.
 
     `model` takes a batch that `collate` made of items and gives {"loss": scalar}. `batches` yields, for each step
-    of an epoch, the keys of its items in `train`. `validate` gives the validation loss; the state that has it lowest
-    is kept (or the last, as the settings' `keep` says), and `patience` evaluations without a new minimum end the
-    training; with `rises` it is `patience` rises in a row.
+    of an epoch, the keys of its items in `train`; `stream` says which of several side by side a key is of.
+    `validate` gives the validation loss; the state that has it lowest is kept (or the last, as the settings' `keep`
+    says), and `patience` evaluations without a new minimum end the training; with `rises` it is `patience` rises in
+    a row.
     """
 
     model: nn.Module
@@ -61,6 +64,7 @@ class Task:
     evaluations: int
     patience: int | None = None
     rises: bool = False
+    stream: Callable[[Any], Hashable] = lambda key: None
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,6 @@ class Fitted:
             "best_step": self.best_step,
             "best_validation_loss": self.best_loss,
         }
-
-    @property
-    def summary(self) -> str:
-        """For the person who waits."""
-        return f"best validation loss {self.best_loss:.4f} at step {self.best_step} of {self.steps}"
 
 
 class _DivergenceError(Exception):
@@ -140,7 +139,8 @@ def fit(
             disable_tqdm=True,
             report_to="none",
         )
-        callbacks = [kept, SaveState(unfinished, asked), ProgressBar(title)]
+        saving = SaveState(unfinished, asked)
+        callbacks = [kept, saving, ProgressBar(title)]
         trainer = PhaseTrainer(task, settings.precision, arguments, kept, callbacks, unfinished)
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ProgressCallback)
@@ -151,11 +151,12 @@ def fit(
         except _DivergenceError as reason:
             step, rate = trainer.state.global_step + 1, trainer.learning_rate
             diverged = f"{reason} at step {step} of {steps}, learning rate {rate:.2g}; lower `lr` or raise `warmup`"
-        if asked and not diverged:
+        if saving.stopped and not diverged:
             step = trainer.state.global_step
             saved = unfinished is not None and unfinished.latest() is not None
             after = "the same command goes on from its saved state" if saved else "the same command begins it anew"
-            raise InterruptionError(f"stopped by {asked[0]} after step {step} of {steps}; {after}")
+            by = asked[0] if asked else "a signal to another of its processes"
+            raise InterruptionError(f"stopped by {by} after step {step} of {steps}; {after}")
     kept.restore(task.model)
     history, steps = _history(trainer.state.log_history), trainer.state.global_step
     return Fitted(history, kept.step, kept.loss, steps, diverged, trainer.resumed)
@@ -203,7 +204,9 @@ class PhaseTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader:
         task = self.task
-        return self.accelerator.prepare(DataLoader(task.train, batch_sampler=task.batches, collate_fn=task.collate))
+        batches = OwnBatches(task.batches, task.stream) if processes() > 1 else task.batches
+        loader = DataLoader(task.train, batch_sampler=batches, collate_fn=task.collate)
+        return prepare_data_loader(loader, num_processes=1, process_index=0)  # batches are shared out already
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
         if self._losses_before:  # the next line of the history is a mean over steps before and after the interruption
@@ -211,9 +214,10 @@ class PhaseTrainer(Trainer):
             self._globalstep_last_logged = self._losses_before["logged_at"]
             self._losses_before = {}
         # dropout is a function of (seed, step), as noise and pairs are of (seed, epoch, row)
-        torch.manual_seed(int(generator(self.args.seed, "dropout", self.state.global_step).integers(2**63)))
+        drawn = (self.state.global_step, rank()) if rank() else (self.state.global_step,)
+        torch.manual_seed(int(generator(self.args.seed, "dropout", *drawn).integers(2**63)))
         loss = super().training_step(*args, **kwargs)
-        if not torch.isfinite(loss):
+        if any_of_them(not torch.isfinite(loss)):
             raise _DivergenceError(f"the training loss is {loss.item()}")
         return loss
 
@@ -232,7 +236,8 @@ class PhaseTrainer(Trainer):
         """The validation loss, as {"eval_loss": …}."""
         self.task.model.eval()
         with torch.inference_mode(), arithmetic(self.precision, self.args.device.type):
-            metrics = {"eval_loss": self.task.validate()}
+            loss = summed(torch.tensor(self.task.validate(), dtype=torch.float64)) / processes()
+        metrics = {"eval_loss": loss.item()}  # the same in all processes, to the last bit: they stop together
         if not math.isfinite(metrics["eval_loss"]):
             raise _DivergenceError(f"the validation loss is {metrics['eval_loss']}")
         self.log(metrics)
@@ -241,7 +246,7 @@ class PhaseTrainer(Trainer):
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """Save all that the training needs to go on: weights, the kept ones too, optimiser, schedule, position."""
-        if self.unfinished is None or self.kept.exhausted:  # what is left to do needs no state
+        if self.unfinished is None or rank() or self.kept.exhausted:  # what is left to do needs no state
             return
         with self.unfinished.saving(self.state.global_step) as folder:
             save_file(_on_cpu(dict(_trained(self.task.model))), folder / "weights.safetensors")
@@ -276,9 +281,11 @@ class SaveState(TrainerCallback):
     def __init__(self, unfinished: Unfinished | None, asked: list[str]) -> None:
         self.unfinished = unfinished
         self.asked = asked
+        self.stopped = False
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if self.asked:
+        self.stopped = any_of_them(bool(self.asked))
+        if self.stopped:
             control.should_save = control.should_training_stop = True
         elif self.unfinished is not None and self.unfinished.due and state.global_step < state.max_steps:
             control.should_save = True

@@ -199,3 +199,11 @@ def test_planning_never_loads_torch(tmp_path: Path, grid: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert subprocess.run([sys.executable, "-c", "import torch"], env=environment, capture_output=True).returncode
+
+
+def test_a_phase_may_have_several_processes(tmp_path: Path, source_csv: Path, tiny_bert: Path) -> None:
+    write_config(tmp_path, source_csv, tiny_bert, variants={"FT": ["ft"]}, grid=[{"seeds": [1]}])
+    checkpoint = "results/checkpoints/topics/tiny/seed1/ft"
+    done = snakemake(tmp_path, "--set-resources", "ft:processes=2", "--", f"{checkpoint}/complete.json")
+    assert "✓ ft   · topics · tiny · FT · seed 1 · ft · best validation loss" in done.stderr + done.stdout
+    assert json.loads((tmp_path / checkpoint / "provenance.json").read_text())["processes"] == 2

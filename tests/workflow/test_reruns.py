@@ -114,7 +114,7 @@ def test_touching_everything_reruns_nothing(checkout: Checkout) -> None:
 
 def test_comments_threads_and_resources_rerun_nothing(checkout: Checkout) -> None:
     checkout.edit("config.yaml", lambda text: "# seen by nobody\n" + text)
-    assert checkout.planned("--set-threads", "cl=2", "--set-resources", "cl:mem_mb=500") == set()
+    assert checkout.planned("--set-threads", "cl=2", "--set-resources", "cl:mem_mb=500", "dae:processes=2") == set()
 
 
 def test_a_cl_setting_reruns_cl_and_what_follows(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:

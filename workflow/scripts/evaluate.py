@@ -2,7 +2,7 @@ from pathlib import Path
 
 from threephase.job import job, run_title
 
-with job(snakemake.log[0], snakemake.threads, run_title("test", snakemake.wildcards)) as outcome:
+with job(snakemake.log[0], snakemake.threads, run_title("test", snakemake.wildcards), gpus=1) as outcome:
     from threephase.evaluation import evaluate
     from threephase.unfinished import forget, states_of
 

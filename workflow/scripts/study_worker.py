@@ -6,7 +6,7 @@ from threephase.job import job
 rule = snakemake
 where = " · ".join((rule.wildcards.dataset, rule.wildcards.model, rule.wildcards.group))
 data = Path(rule.input.data[0]).parent
-with job(rule.log[0], rule.threads, f"study · {where}") as outcome, refuse_test_split(data.parent):
+with job(rule.log[0], rule.threads, f"study · {where}", gpus=1) as outcome, refuse_test_split(data.parent):
     from threephase.checkpoint import write_json, writing_file
     from threephase.tuning import plan_of, work
     from threephase.unfinished import ROOT

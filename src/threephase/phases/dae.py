@@ -18,6 +18,7 @@ from threephase.engines import AnyEncoder, embed
 from threephase.losses import ReconstructionLoss
 from threephase.noise import delete_nltk_words
 from threephase.phases.run import Phase, Prepared
+from threephase.processes import own_part, summed
 from threephase.seeding import generator
 from threephase.settings.dae import DaeSettings, ReconstructionSettings
 from threephase.tokens import TokenisedTexts, Tokens, WordTokens, tokenise
@@ -68,11 +69,12 @@ def validation_loss(loss: ReconstructionLoss, texts: NoisedTexts, batch_size: in
     """L_dae of all tokens of the texts, each under one fixed draw of noise."""
     items = sorted((texts[Key(0, row)] for row in range(len(texts))), key=lambda item: -len(item[1]))
     total, tokens = 0.0, 0
-    for start in range(0, len(items), batch_size):
+    for start in own_part(range(0, len(items), batch_size)):
         batch = items[start : start + batch_size]
         scored = sum(len(clean) - 1 for _, clean in batch)
         total += scored * loss(**collate(loss.encode, batch))["loss"].item()
         tokens += scored
+    total, tokens = summed(torch.tensor([total, tokens], dtype=torch.float64)).tolist()
     return total / tokens
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from threephase.checkpoint import read_json
+from threephase.checkpoint import failure_of, read_json
 from threephase.grid import parent
 from threephase.guard import refuse_test_split
 from threephase.job import job, run_title
@@ -23,34 +23,49 @@ def phase_job(name: str, rule: Any) -> Iterator[Callable[[Any], None]]:
     data = Path(rule.input.data[0]).parent
     leaks = getattr(rule.input, "test", None) is not None
     guard = nullcontext() if leaks else refuse_test_split(data.parent)
-    with job(rule.log[0], rule.threads, title) as outcome, guard:
+    with job(rule.log[0], rule.threads, title, gpus=rule.resources.processes) as outcome, guard:
 
         def train(phase: Any) -> None:
             from threephase.phases.run import run_phase
+            from threephase.phases.together import train_together
             from threephase.unfinished import forget, states_of
 
             run = (rule.wildcards.dataset, rule.wildcards.model, rule.wildcards.seed)
             before = parent(rule.wildcards.recipe)
             if before:
                 forget(states_of(*run, before))
-            fitted = run_phase(
-                phase,
-                data=data,
-                parent=Path(rule.input.parent).parent,
-                settings=phase.settings(**(rule.params.settings | _tuned(rule))),
-                seed=int(rule.wildcards.seed),
-                out=Path(rule.output[0]).parent,
-                title=title,
-                code=rule.params.code,
-                unfinished=states_of(*run, rule.wildcards.recipe),
-                save_every=rule.resources.save_every,
-            )
-            if fitted.diverged:
-                outcome.fails(f"{fitted.diverged} (marked as failed in the tables)")
+            settings = rule.params.settings | _tuned(rule)
+            out = Path(rule.output[0]).parent
+            work = {
+                "data": data,
+                "parent": Path(rule.input.parent).parent,
+                "seed": int(rule.wildcards.seed),
+                "out": out,
+                "title": title,
+                "code": rule.params.code,
+                "unfinished": states_of(*run, rule.wildcards.recipe),
+                "save_every": rule.resources.save_every,
+            }
+            if rule.resources.processes > 1:
+                guarded = None if leaks else data.parent
+                train_together(rule.resources.processes, phase.name, guarded, work | {"settings": settings})
             else:
-                outcome.says(fitted.summary)
+                run_phase(phase, settings=phase.settings(**settings), **work)
+            failure = failure_of(out)
+            if failure:
+                outcome.fails(f"{failure} (marked as failed in the tables)")
+            else:
+                outcome.says(_summary(out))
 
         yield train
+
+
+def _summary(checkpoint: Path) -> str:
+    """How a training went, for the person who waits."""
+    record = read_json(checkpoint / "provenance.json")
+    return (
+        f"best validation loss {record['best_validation_loss']:.4f} at step {record['best_step']} of {record['steps']}"
+    )
 
 
 def _tuned(rule: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import count, islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,6 +138,7 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: JointSettings, s
         ),
         validate=validate,
         collate=partial(collate, {"dae": reconstruction.encode, "cl": siamese.encode}),
+        stream=attrgetter("stream"),
         epochs=1,
         evaluations=settings.evaluations,
     )

@@ -14,6 +14,7 @@ from threephase.checkpoint import FAILED, failure_of, read_json, sha256, sha256_
 from threephase.data.store import DATASET
 from threephase.encoder import load_encoder, resolve_max_length, save_encoder
 from threephase.engines import resolve_engine, resolve_precision
+from threephase.processes import processes, rank
 from threephase.provenance import Clock, provenance, versions
 from threephase.settings.common import PhaseSettings
 from threephase.training import Fitted, Task, Watch, fit, no_history
@@ -108,6 +109,8 @@ def run_phase(
         logger.info("best state: step %d of %d, validation loss %.4f", fitted.best_step, fitted.steps, fitted.best_loss)
         if prepared.finish:
             prepared.finish()
+    if rank():  # of several processes, the first one writes
+        return fitted
     with writing(out) as folder:
         if prepared:
             save_encoder(encoder, folder)
@@ -118,7 +121,7 @@ def run_phase(
         described = {"phase": phase.name, "asked": settings.model_dump(), "seed": seed, **given}
         write_json(folder / "settings.json", described)
         fitted.history.to_csv(folder / "history.csv", index=False)
-        came_about = provenance(clock, seed=seed, code=code, inputs=inputs, **fitted.record)
+        came_about = provenance(clock, seed=seed, code=code, inputs=inputs, processes=processes(), **fitted.record)
         write_json(folder / "provenance.json", came_about)
     return fitted
 
