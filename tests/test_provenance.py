@@ -1,11 +1,12 @@
 """The digest of a rule's code: its own meaning, and nothing else."""
 
 import shutil
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
-from threephase import provenance
+from threephase import __version__, provenance
 
 PROJECT = Path(__file__).parents[1]
 
@@ -66,3 +67,12 @@ def test_a_script_counts_itself(copied: Path) -> None:
 )
 def test_what_changes_no_meaning_changes_no_digest(copied: Path, file: str, old: str, new: str) -> None:
     assert changed_by(copied, file, old, new) == set()
+
+
+def test_the_version_is_the_codes_own_installed_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(provenance, "version", absent)
+    recorded = provenance.provenance(provenance.Clock())["versions"]
+    assert (recorded["threephase"], recorded["numpy"]) == (__version__, "absent")

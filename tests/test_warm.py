@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from venv import EnvBuilder
 
 import pytest
 
-from threephase.warm import FOLDER, folder_for
+import threephase
+from threephase.warm import FOLDER, LIBRARIES, folder_for
 
 HANDS_OVER = "from threephase.warm import run_warm\nrun_warm()\n"
 
@@ -99,6 +101,31 @@ def test_threads_are_those_of_the_job(jobs: Jobs) -> None:
     )
     assert jobs.run(code)[0] == 0
     assert (jobs.folder / "log.txt").read_text() == "2\n"
+
+
+def test_what_a_job_starts_finds_the_package_where_the_scripts_path_alone_has_it(
+    tmp_path_factory: pytest.TempPathFactory, workflow: subprocess.Popen
+) -> None:
+    """As in a conda environment that Snakemake made: the package is not installed and PYTHONPATH is taken away."""
+    folder = tmp_path_factory.mktemp("b")
+    EnvBuilder(symlinks=True).create(folder / "bare")
+    for library in LIBRARIES:
+        (folder / "empty" / library.replace(".", "/")).mkdir(parents=True, exist_ok=True)
+    path = [str(folder / "empty"), str(Path(threephase.__file__).parents[1])]
+    script = folder / "script.py"
+    script.write_text(
+        f"import subprocess, sys\nsys.path += {path}\n"
+        "from threephase.job import job\n"
+        "with job('log.txt', 1, 'title'):\n"
+        "    warm = 'sentence_transformers' in sys.modules\n"
+        "    print(warm, subprocess.call([sys.executable, '-c', 'import threephase']), flush=True)\n"
+    )
+    place = folder_for(workflow.pid, folder)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {FOLDER: str(place)}
+    for said in ("False 0\n", "True 0\n"):
+        subprocess.run([folder / "bare/bin/python", script], env=environment, cwd=folder, check=True, timeout=60)
+        assert (folder / "log.txt").read_text() == said
+        assert eventually((place / "socket").exists, 20)
 
 
 def test_the_server_goes_with_the_workflow(jobs: Jobs, workflow: subprocess.Popen) -> None:

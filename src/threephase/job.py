@@ -47,6 +47,7 @@ def job(log: str, threads: int, title: str, online: bool = False, gpus: int = 0)
     is what the machine lacked; any other failure as its last line and the place of the log.
     """
     leave_with_workflow()
+    _pass_path_on()
     run_warm(title)
     started = time.monotonic()
     outcome = Outcome()
@@ -93,6 +94,15 @@ def _redirect_output(log: int) -> TextIO:
     os.dup2(log, 1)
     os.dup2(log, 2)
     return terminal
+
+
+def _pass_path_on() -> None:
+    """Let the processes that this job starts find what its script finds.
+
+    In a conda environment that Snakemake made, that is the whole package: it is not installed there, and Snakemake
+    takes PYTHONPATH away and gives each script the path of its own process instead.
+    """
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
 
 
 def set_manners(threads: int, online: bool) -> None:

@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from threephase import __version__
+
 PACKAGE = Path(__file__).parent
 _LIBRARIES = ("torch", "transformers", "sentence-transformers", "accelerate", "numpy", "scikit-learn", "snakemake")
 
@@ -97,7 +99,7 @@ def provenance(clock: Clock, **facts: Any) -> dict[str, Any]:
         **facts,
         "started": clock.started.isoformat(timespec="seconds"),
         "wall_seconds": round(clock.seconds, 2),
-        "versions": {"threephase": version("threephase"), "python": platform.python_version(), **versions()},
+        "versions": {"threephase": __version__, "python": platform.python_version(), **versions()},
         "git": _git_commit(),
         "hardware": _hardware(),
     }
