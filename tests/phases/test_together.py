@@ -55,7 +55,7 @@ def alone(phase: str, work: dict[str, Any]) -> None:
 def test_two_processes_train_as_one(phase: str, engine: str, dataset: Path, calm_base: Path, tmp_path: Path) -> None:
     works = [work_of(phase, dataset, calm_base, tmp_path / name, engine=engine) for name in ("one", "two")]
     alone(phase, works[0])
-    train_together(2, phase, None, works[1])
+    train_together(2, PHASES[phase], None, works[1])
     one, two = (pd.read_csv(tmp_path / name / "history.csv") for name in ("one", "two"))
     pd.testing.assert_frame_equal(one, two, rtol=1e-4)
     assert weights(tmp_path / "one").keys() == weights(tmp_path / "two").keys()
@@ -103,14 +103,14 @@ def test_each_part_has_all_streams(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_fault_is_one_clear_line(dataset: Path, calm_base: Path, tmp_path: Path) -> None:
     work = work_of("ft", dataset, calm_base, tmp_path / "out", label_level=3)
     with pytest.raises(UserError, match="has 1 label level"):
-        train_together(2, "ft", None, work)
+        train_together(2, PHASES["ft"], None, work)
     assert not (tmp_path / "out").exists()
 
 
 def test_the_guard_holds_in_each_process(dataset: Path, calm_base: Path, tmp_path: Path) -> None:
     work = work_of("ft", dataset, calm_base, tmp_path / "out", stopping_split="test")
     with pytest.raises(UserError, match="test split"):
-        train_together(2, "ft", dataset.parent, work)
+        train_together(2, PHASES["ft"], dataset.parent, work)
 
 
 def test_a_signal_stops_them_at_one_step_and_they_go_on(dataset: Path, calm_base: Path, tmp_path: Path) -> None:
@@ -130,8 +130,8 @@ def test_a_signal_stops_them_at_one_step_and_they_go_on(dataset: Path, calm_base
 
     threading.Thread(target=stop_once_it_trains, daemon=True).start()
     with pytest.raises(InterruptionError, match="goes on from its saved state"):
-        train_together(2, "dae", None, work)
-    train_together(2, "dae", None, work)
+        train_together(2, PHASES["dae"], None, work)
+    train_together(2, PHASES["dae"], None, work)
     record = json.loads((tmp_path / "out" / "provenance.json").read_text())
     assert 0 < record["resumed_after_step"] < record["steps"]
     for name, weight in weights(tmp_path / "undisturbed").items():

@@ -48,7 +48,7 @@ def phase_job(name: str, rule: Any) -> Iterator[Callable[[Any], None]]:
             }
             if rule.resources.processes > 1:
                 guarded = None if leaks else data.parent
-                train_together(rule.resources.processes, phase.name, guarded, work | {"settings": settings})
+                train_together(rule.resources.processes, phase, guarded, work | {"settings": settings})
             else:
                 run_phase(phase, settings=phase.settings(**settings), **work)
             failure = failure_of(out)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import traceback
 from contextlib import nullcontext, suppress
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,19 +16,20 @@ from threephase import console
 from threephase.errors import InterruptionError, UserError, fault_of_machine
 from threephase.guard import refuse_test_split
 from threephase.job import keep_freed_memory, set_manners
+from threephase.phases.run import Phase, run_phase
 from threephase.warm import FOLDER, FORKED, WORKFLOW, leave_with_workflow
 
 REQUEST, REASON = "request.json", "reason.txt"
 
 
-def train_together(processes: int, phase: str, guarded: Path | None, work: dict[str, Any]) -> None:
+def train_together(processes: int, phase: Phase, guarded: Path | None, work: dict[str, Any]) -> None:
     """Do what `run_phase` does with the arguments `work`, in several processes on this machine.
 
     Batches are those of one process, shared out. A signal to stop is passed on; processes whose job is killed go.
 
     Args:
         processes: how many.
-        phase: name of the phase.
+        phase: which one.
         guarded: folder of the datasets whose test splits they cannot open.
         work: arguments of `run_phase`, `settings` as a dict.
 
@@ -35,7 +37,9 @@ def train_together(processes: int, phase: str, guarded: Path | None, work: dict[
     """
     with TemporaryDirectory(prefix="threephase-") as folder:
         place = Path(folder)
-        request = {"phase": phase, "guarded": guarded, "work": work, "terminal": _terminal()}
+        # by its module: no phase's code may reach that of the others, or an edit of one would train all again
+        named = (phase.prepare.__module__, phase.name)
+        request = {"phase": named, "guarded": guarded, "work": work, "terminal": _terminal()}
         (place / REQUEST).write_text(json.dumps(request, default=str), encoding="utf-8")
         environment = {name: value for name, value in os.environ.items() if name not in (FOLDER, FORKED)}
         environment |= {WORKFLOW: str(os.getpid()), "OMP_NUM_THREADS": str(_threads(processes))}
@@ -98,16 +102,17 @@ def _take_part(place: Path) -> None:
         raise SystemExit(1) from None
 
 
-def _train(phase: str, number: int, work: dict[str, Any]) -> None:
+def _train(named: tuple[str, str], number: int, work: dict[str, Any]) -> None:
     import torch
 
-    from threephase.phases.all import PHASES
-    from threephase.phases.run import run_phase
+    module, name = named
+    found = vars(import_module(module)).values()
+    phase = next(value for value in found if isinstance(value, Phase) and value.name == name)
 
     if torch.cuda.is_available():
         torch.cuda.set_device(number)
     paths = {name: Path(work[name]) for name in ("data", "parent", "out", "unfinished") if work[name]}
-    run_phase(PHASES[phase], **work | paths | {"settings": PHASES[phase].settings(**work["settings"])})
+    run_phase(phase, **work | paths | {"settings": phase.settings(**work["settings"])})
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
