@@ -40,6 +40,17 @@ def main(arguments: list[str] | None = None) -> int:
     shown = study.add_parser("show", help="the trials of running and finished studies")
     shown.add_argument("results", type=Path, nargs="?", default=Path("results"), help="the results folder")
     shown.set_defaults(run=_study_show)
+    plan = commands.add_parser("plan", help="what a grid will cost: jobs, tokens, operations, time, memory, disk")
+    plan.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/config.yaml")], help="config files")
+    plan.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help="as snakemake's, of the top level")
+    plan.add_argument("--cores", type=int, help="trainings at once on this machine's processors; all where absent")
+    plan.add_argument("--gpu", help="for a kind of GPU (h100, a100 …), by assumptions, instead of measuring here")
+    plan.add_argument("--gpus", type=int, default=1, help="how many of them")
+    plan.add_argument(
+        "--expected", action="store_true", help="with the rows that datasets should have, where a copy is a part"
+    )
+    plan.add_argument("--missing", action="store_true", help="leave out what an earlier run made")
+    plan.set_defaults(run=_plan)
     chosen = parser.parse_args(arguments)
     try:
         return chosen.run(chosen)
@@ -104,6 +115,30 @@ def _init(arguments: argparse.Namespace) -> int:
     print(f"wrote {out}")
     print(f"see what would run:  snakemake -n --configfile {out}")
     print(f"run it:              snakemake --cores all --configfile {out}")
+    return 0
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    import os
+
+    import torch
+    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
+    from threephase.config import read
+    from threephase.plan.report import plan_of
+    from threephase.plan.speed import GPUS
+
+    if arguments.gpu and arguments.gpu not in GPUS:
+        raise UserError(f"--gpu {arguments.gpu}: not known; there are {', '.join(GPUS)}")
+    changes = dict(given.split("=", 1) for given in arguments.config)
+    config = read(arguments.configfile, changes)
+    slots = arguments.gpus if arguments.gpu else arguments.cores or torch.cuda.device_count() or os.cpu_count() or 1
+    disable_progress_bar()
+    set_verbosity_error()
+    with plan_of(config, slots, arguments.gpu, arguments.expected, arguments.missing) as plan:
+        if not arguments.gpu:
+            print(f"measuring {len(plan.trials)} trainings for some seconds each …", file=sys.stderr)
+        print(plan)
     return 0
 
 

@@ -440,8 +440,8 @@ def published_settings(shipped: Path = SHIPPED) -> dict[str, dict[str, Layer]]:
     }
 
 
-def read(paths: Iterable[Path]) -> Config:
-    """The config of some files, each laid over those before it as Snakemake does.
+def read(paths: Iterable[Path], changes: Mapping[str, Any] | None = None) -> Config:
+    """The config of some files, each laid over those before it as Snakemake does, and `changes` over them all.
 
     Raises ConfigError for a missing file and for what `load` and `refuse_doubled_keys` refuse.
     """
@@ -449,7 +449,7 @@ def read(paths: Iterable[Path]) -> Config:
     for path in paths:
         refuse_doubled_keys(path)
         given = _laid_over(given, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    return load(given)
+    return load(_laid_over(given, dict(changes or {})))
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

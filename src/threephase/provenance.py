@@ -3,7 +3,9 @@
 import ast
 import hashlib
 import platform
+import resource
 import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -102,6 +104,7 @@ def provenance(clock: Clock, **facts: Any) -> dict[str, Any]:
         "versions": {"threephase": __version__, "python": platform.python_version(), **versions()},
         "git": _git_commit(),
         "hardware": _hardware(),
+        "peak_memory_mib": round(peak_memory() / 2**20),
     }
 
 
@@ -127,6 +130,16 @@ def _git_commit() -> dict[str, Any]:
         return {"commit": git("rev-parse", "HEAD"), "edited": bool(git("status", "--porcelain"))}
     except (OSError, subprocess.SubprocessError):
         return {}
+
+
+def peak_memory() -> int:
+    """Bytes that this process had at the most: of the GPU's memory where it has one, else of the machine's."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_reserved()
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _hardware() -> dict[str, Any]:

@@ -57,7 +57,7 @@ def test_two_processes_train_as_one(phase: str, engine: str, dataset: Path, calm
     alone(phase, works[0])
     train_together(2, PHASES[phase], None, works[1])
     one, two = (pd.read_csv(tmp_path / name / "history.csv") for name in ("one", "two"))
-    pd.testing.assert_frame_equal(one, two, rtol=1e-4)
+    pd.testing.assert_frame_equal(one, two, rtol=1e-4, atol=1e-6)  # sums of other order
     assert weights(tmp_path / "one").keys() == weights(tmp_path / "two").keys()
     for name, weight in weights(tmp_path / "one").items():
         torch.testing.assert_close(weight, weights(tmp_path / "two")[name], rtol=1e-3, atol=1e-4)
