@@ -89,16 +89,16 @@ def test_a_part_of_a_dataset_counts_as_the_whole(dataset: Path) -> None:
 
 
 def test_a_pace_is_carried_over_by_operations() -> None:
-    at = Work(steps=10, tokens=0, training=1000, validation=50, evaluations=1, memory=8)
+    at = Work(steps=10, tokens=0, training=1000, validation=50, evaluations=1, weights=5, activations=3)
     speed = Measured(Pace(step=2, validation=3, around=5, memory=20), at)
-    twice = Work(steps=30, tokens=0, training=6000, validation=100, evaluations=4, memory=9)
+    twice = Work(steps=30, tokens=0, training=6000, validation=100, evaluations=4, weights=5, activations=4)
     assert speed.seconds(twice, "ft", layers=6) == 30 * 2 * 2 + 4 * 3 * 2 + 5
     assert speed.memory(twice) == 21
 
 
 def test_a_gpu_has_steps_that_start_their_kernels_at_the_least() -> None:
     small, large = (
-        Work(steps=100, tokens=0, training=100 * of_a_step, validation=0, evaluations=1, memory=0)
+        Work(steps=100, tokens=0, training=100 * of_a_step, validation=0, evaluations=1, weights=0, activations=0)
         for of_a_step in (1.0, 1e15)
     )
     assert Assumed("h100").seconds(small, "ft", layers=10) == pytest.approx(20 + 100 * 0.015)

@@ -19,6 +19,8 @@ GPUS = {
 # Assumed of a GPU, not measured: the share of its peak that short, padded texts reach; seconds that the libraries
 # need to start the kernels of one layer forward and backward, and of a step besides; seconds of a job besides steps.
 SHARE, A_LAYER, A_STEP, AROUND = 0.25, 1.0e-3, 5e-3, 20.0
+# What the libraries' own batches need, with padding, in multiples of packed ones: measured on a CPU (docs/scale.md).
+UNPACKED = 6.0
 # Layers that a step passes, in multiples of the encoder's: a decoder's also attend to the vector.
 PASSES = {"dae": 2.5, "cl": 1.0, "joint": 3.5, "ft": 1.0}
 
@@ -45,7 +47,8 @@ class Measured:
 
     def memory(self, work: Work) -> float:
         """Bytes at the most."""
-        return max(self.pace.memory + work.memory - self.at.memory, 0.0)
+        more = work.weights + work.activations - self.at.weights - self.at.activations
+        return max(self.pace.memory + more, 0.0)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Assumed:
 
     def memory(self, work: Work) -> float:
         """Bytes at the most."""
-        return work.memory
+        return work.weights + UNPACKED * work.activations
 
 
 Speed = Measured | Assumed

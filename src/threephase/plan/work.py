@@ -100,7 +100,8 @@ class Work:
     training: float  # operations
     validation: float  # operations of one evaluation
     evaluations: int
-    memory: float  # bytes at the most, by a rule of thumb
+    weights: float  # bytes of the libraries, and of the weights with all that AdamW keeps of them
+    activations: float  # bytes that a step's backward pass needs, in packed batches
 
     @property
     def operations(self) -> float:
@@ -161,7 +162,7 @@ class Cell:
             training=settings.epochs * texts * (1 + BACKWARD) * one,
             validation=self.corpus.rows["validation"] * one,
             evaluations=settings.evaluations,
-            memory=self._memory(settings, batch * tokens, decoders=1, scored=batch * tokens / 2),
+            **self._memory(settings, batch * tokens, decoders=1, scored=batch * tokens / 2),
         )
 
     def _reconstruction(self, settings: Any) -> tuple[float, float, float]:
@@ -183,7 +184,7 @@ class Cell:
             training=2 * pairs * (1 + BACKWARD) * one,
             validation=validated * one,
             evaluations=settings.evaluations,
-            memory=self._memory(settings, 2 * settings.batch_size * float(tokens.mean())),
+            **self._memory(settings, 2 * settings.batch_size * float(tokens.mean())),
         )
 
     def _joint(self, settings: Any, seed: int) -> Work:
@@ -201,7 +202,7 @@ class Cell:
             training=steps * (1 + BACKWARD) * trained,
             validation=self.corpus.rows["validation"] * of_text + validated * of_pair / 2,
             evaluations=settings.evaluations,
-            memory=self._memory(settings, read, decoders=1, scored=settings.batch_size * tokens / 2),
+            **self._memory(settings, read, decoders=1, scored=settings.batch_size * tokens / 2),
         )
 
     def _ft(self, settings: Any, seed: int) -> Work:
@@ -217,20 +218,21 @@ class Cell:
             training=texts * trained,
             validation=self.corpus.rows["validation"] * (head if settings.freeze else one),
             evaluations=epochs,
-            memory=self._memory(settings, settings.batch_size * float(tokens.mean())),
+            **self._memory(settings, settings.batch_size * float(tokens.mean())),
         )
 
-    def _memory(self, settings: PhaseSettings, tokens: float, decoders: int = 0, scored: float = 0) -> float:
-        """Bytes of weights with all that AdamW keeps of them, and of what a step's backward pass needs.
+    def _memory(self, settings: PhaseSettings, tokens: float, decoders: int = 0, scored: float = 0) -> dict[str, float]:
+        """Bytes of weights and of activations, by a rule of thumb.
 
         Activations: 34 values of the model's width for each token and layer, in half precision (Korthikanti et al.
         2022, without attention's scores, which are small at these lengths); scores of words in half and full precision.
         """
         shape = self.shape
         crossing = decoders * shape.layers * (4 * shape.width**2)  # the decoder's own weights; the others are shared
-        weights = (shape.parameters + crossing) * FP32 * STATES
-        activations = tokens * shape.layers * shape.width * 34
-        return LIBRARIES + weights + activations + scored * shape.vocabulary * (2 + 2 + FP32)
+        return {
+            "weights": LIBRARIES + (shape.parameters + crossing) * FP32 * STATES,
+            "activations": tokens * shape.layers * shape.width * 34 + scored * shape.vocabulary * (2 + 2 + FP32),
+        }
 
 
 def checkpoint_bytes(shape: Shape) -> float:
