@@ -1,5 +1,6 @@
 """What a grid will cost: counts by hand, schedules by hand, and a plan of a real grid."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,10 +99,12 @@ def test_a_pace_is_carried_over_by_operations() -> None:
 
 def test_a_gpu_has_steps_that_start_their_kernels_at_the_least() -> None:
     small, large = (
-        Work(steps=100, tokens=0, training=100 * of_a_step, validation=0, evaluations=1, weights=0, activations=0)
+        Work(steps=100, tokens=9, training=100 * of_a_step, validation=0, evaluations=1, weights=0, activations=0)
         for of_a_step in (1.0, 1e15)
     )
     assert Assumed("h100").seconds(small, "ft", layers=10) == pytest.approx(20 + 100 * 0.015)
+    frozen = replace(small, tokens=0)
+    assert Assumed("h100").seconds(frozen, "ft", layers=10) == pytest.approx(20 + 100 * 0.005)
     assert Assumed("h100").seconds(large, "ft", layers=10) == pytest.approx(20 + 100 * 1e15 / (0.25 * 989e12))
 
 

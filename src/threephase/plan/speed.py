@@ -59,7 +59,7 @@ class Assumed:
 
     def seconds(self, work: Work, phase: str, layers: int) -> float:
         """Of a training, at the most: a step takes its operations, or the starting of its kernels if that is longer."""
-        starting = A_STEP + PASSES[phase] * layers * A_LAYER
+        starting = A_STEP + PASSES[phase] * layers * A_LAYER * bool(work.tokens)  # a frozen encoder is not passed
         of_steps = work.steps * max(starting, work.of_a_step / (SHARE * GPUS[self.kind]))
         return of_steps + work.evaluations * self.forward(work.validation) + AROUND
 
