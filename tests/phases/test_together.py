@@ -1,6 +1,12 @@
 """Several processes train one model as one process does with the same batches."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,6 +24,7 @@ from threephase.phases.joint import JointBatches, JointKey
 from threephase.phases.run import run_phase
 from threephase.phases.together import train_together
 from threephase.processes import OwnBatches
+from threephase.warm import alive
 
 
 @pytest.fixture(scope="module")
@@ -114,11 +121,6 @@ def test_the_guard_holds_in_each_process(dataset: Path, calm_base: Path, tmp_pat
 
 
 def test_a_signal_stops_them_at_one_step_and_they_go_on(dataset: Path, calm_base: Path, tmp_path: Path) -> None:
-    import os
-    import signal
-    import threading
-    import time
-
     alone("dae", work_of("dae", dataset, calm_base, tmp_path / "undisturbed", epochs=12))
     work = work_of("dae", dataset, calm_base, tmp_path / "out", epochs=12)
     work |= {"unfinished": tmp_path / "states", "save_every": 0}
@@ -136,3 +138,36 @@ def test_a_signal_stops_them_at_one_step_and_they_go_on(dataset: Path, calm_base
     assert 0 < record["resumed_after_step"] < record["steps"]
     for name, weight in weights(tmp_path / "undisturbed").items():
         torch.testing.assert_close(weight, weights(tmp_path / "out")[name], rtol=1e-3, atol=1e-4)
+
+
+def test_processes_leave_with_a_killed_job(dataset: Path, calm_base: Path, tmp_path: Path) -> None:
+    work = work_of("dae", dataset, calm_base, tmp_path / "out", epochs=500)
+    work |= {"unfinished": tmp_path / "states", "save_every": 0}
+    program = (
+        "import sys, json; from threephase.phases.dae import DAE;"
+        "from threephase.phases.together import train_together;"
+        "train_together(2, DAE, None, json.loads(sys.argv[1]))"
+    )
+    job = subprocess.Popen([sys.executable, "-c", program, json.dumps(work, default=str)], stderr=subprocess.DEVNULL)
+    while not list((tmp_path / "states").glob("*/step*/complete.json")):
+        assert job.poll() is None
+        time.sleep(0.05)
+    training = parts_of_job(job.pid)
+    assert len(training) == 2
+    job.kill()
+    job.wait()
+    until = time.monotonic() + 20
+    while any(alive(process) for process in training):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def parts_of_job(job: int) -> list[int]:
+    """Its training processes: the children of the launcher that it started."""
+    (launcher,) = children(job)
+    return children(launcher)
+
+
+def children(process: int) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True)
+    return [int(child) for child in found.stdout.split()]
