@@ -108,7 +108,9 @@ def test_a_killed_workflows_jobs_end_and_the_next_run_completes(
 ) -> None:
     slow = {"all": {"max_length": 16, "batch_size": 1, "lr": 1e-4, "precision": "fp32"}}
     changes = FT | {
-        "hyperparameters": {"default": slow | {"ft": {"max_epochs": 50, "patience": 50}}},
+        "hyperparameters": {
+            "default": slow | {"ft": {"max_epochs": 150, "patience": 150}}
+        },  # outlasts its workflow by far
         "save_every": 1,
     }
     write_config(tmp_path, source_csv, tiny_bert, **changes)
