@@ -109,7 +109,7 @@ def test_a_killed_workflows_jobs_end_and_the_next_run_completes(
     slow = {"all": {"max_length": 16, "batch_size": 1, "lr": 1e-4, "precision": "fp32"}}
     changes = FT | {
         "hyperparameters": {
-            "default": slow | {"ft": {"max_epochs": 150, "patience": 150}}
+            "default": slow | {"ft": {"max_epochs": 90, "patience": 90}}
         },  # outlasts its workflow by far
         "save_every": 1,
     }
