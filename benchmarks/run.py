@@ -18,10 +18,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
 from benchmarks.paths import BATCH, PATHS, PHASES
+from threephase.plan.work import Shape
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
@@ -85,10 +87,11 @@ def operations(phase: str, tokens: int) -> float:
     d = 384, 6 layers, vocabulary 30,522; attention's products counted at the mean length. Noised texts have 40% of the
     words. The decoder's attention to one vector is left out.
     """
-    width, layers, vocabulary = 384, 6, 30_522
+    width, vocabulary = 384, 30_522
+    shape = Shape(width, 4 * width, 6, 12, vocabulary, parameters=0, positions=512, encoder=None)
 
     def stack(length: float) -> float:  # of one text
-        return length * layers * (2 * 12 * width**2 + 4 * length * width)
+        return shape.forward(np.array([length]))
 
     noised = 0.4 * (tokens - 2) + 2
     dae = stack(noised) + stack(tokens - 1) + (tokens - 1) * 2 * width * vocabulary

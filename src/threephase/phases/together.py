@@ -19,7 +19,7 @@ from threephase.job import keep_freed_memory, set_manners
 from threephase.phases.run import Phase, run_phase
 from threephase.warm import FOLDER, FORKED, WORKFLOW, leave_with_workflow
 
-REQUEST, REASON = "request.json", "reason.txt"
+REQUEST, REASON = "request.json", "reason.json"
 
 
 def train_together(processes: int, phase: Phase, guarded: Path | None, work: dict[str, Any]) -> None:
@@ -108,7 +108,6 @@ def _train(named: tuple[str, str], number: int, work: dict[str, Any]) -> None:
     module, name = named
     found = vars(import_module(module)).values()
     phase = next(value for value in found if isinstance(value, Phase) and value.name == name)
-
     if torch.cuda.is_available():
         torch.cuda.set_device(number)
     paths = {name: Path(work[name]) for name in ("data", "parent", "out", "unfinished") if work[name]}
