@@ -4,11 +4,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CORES ?= all
+CONFIG ?= config/config.yaml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-TABLES := results table1 table2 table3 table4 table5 table6 table7 audit_published
+TABLES = $(shell sed -nE 's/^(use rule [a-z0-9_]+ as|rule) ([a-z0-9_]+).*/\2/p' rules/tables.smk)
+# Show what a command says only where it fails.
+quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup demo demo-full tables archive dag docs test test-kill lint bench lock clean
+.PHONY: help setup demo demo-full tables archive dag docs test test-fast test-kill lint audit bench lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,35 +26,47 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PIP) install --quiet --no-deps --editable . 2>>$(VENV)/install.log || { cat $(VENV)/install.log; exit 1; }
 	@touch $@
 
-demo: setup  ## the embedded demo: BBC News, all-MiniLM-L6-v2, every variant; minutes on two cores, no hub
+demo: setup  ## the embedded demo: BBC News with few labels, all-MiniLM-L6-v2; minutes on two cores, no hub
 	@$(BIN)/snakemake --quiet rules host --cores $(CORES)
 	@$(BIN)/threephase summary results
 
-demo-full: setup  ## the demo with five seeds for every variant and longer texts
+demo-full: setup  ## every ablation on uneven classes, five seeds, longer texts
 	@$(BIN)/snakemake --quiet rules host --cores $(CORES) --configfile config/config.yaml config/demo-full.yaml
 	@$(BIN)/threephase summary results
 
-tables: setup  ## the tables again, from the runs that exist; trains nothing
-	@$(BIN)/snakemake --quiet rules host --cores 1 --config 'tables={partial: true}' \
-	  --allowed-rules $(TABLES) --forcerun $(TABLES)
+# Every rule that is forced is asked for; two of them are made only where the config has what they show.
+tables: setup  ## the tables again, from the runs that exist; trains nothing: make tables CONFIG=my-data.yaml
+	@$(BIN)/snakemake --quiet rules host --cores 1 --configfile $(CONFIG) --config 'tables={partial: true}' \
+	  --allowed-rules $(TABLES) --forcerun $(filter-out over_datasets audit_published,$(TABLES))
 
 archive:  ## results, config and Snakemake's records in one file; unpacked beside another checkout, nothing runs again
 	@tar -czf threephase-results.tar.gz --exclude=results/unfinished --exclude='results/studies/*/trainings' \
-	  --exclude='*.partial' results config .snakemake/metadata
+	  --exclude='*.partial' --exclude='*.partial.*' results config .snakemake/metadata
 	@echo "threephase-results.tar.gz: unpack it in a checkout of the same commit (tar -xzf)"
 
-dag: setup  ## draw the rules, and the phases that variants share, as SVG into results/dag
-	@$(BIN)/snakemake --quiet all --forceall --rulegraph | $(BIN)/threephase dag results/dag
+dag: setup  ## draw the rules, and the phases that variants share: results/dag/index.html, for any browser
+	@$(BIN)/snakemake --quiet all --forceall --rulegraph mermaid-js | $(BIN)/threephase dag results/dag
 
 docs: setup  ## config/schema.json and docs/config.md from the settings' definitions
 	@$(BIN)/threephase config docs
 
-# One thread: trainings of tiny models gain nothing from two, and spin beside one another.
+# One thread: trainings of tiny models gain nothing from two, and spin beside one another. Workers share the files of
+# tests, whose finished grids are made once; one more than there are cores, for the tests of clusters mostly wait. The
+# files that take longest begin first (tests/conftest.py), not those of the most tests.
+WORKERS ?= 3
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 test: setup lint  ## linters, type checker and every test
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	@$(PYTEST)
+
+SLOW := workflow slurm jobs tuning phases plan
+
+test-fast: setup  ## what takes seconds, for daily work: no workflow, no cluster, no kills, no studies
+	@$(PYTEST) $(filter-out $(SLOW:%=tests/%/),$(wildcard tests/*/)) \
+	  --ignore tests/data/test_hub.py
 
 test-kill: setup  ## the tests of killed runs alone, with 120 kills of trainings and 12 of whole workflows
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --kills 120 tests/test_kills.py tests/workflow/test_faults.py
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --kills 120 tests/jobs/test_kills.py tests/workflow/test_faults.py
 
 lint: setup  ## formatters and linters alone
 	@$(BIN)/ruff check .
@@ -59,9 +74,15 @@ lint: setup  ## formatters and linters alone
 	@$(BIN)/snakefmt --check Snakefile rules
 	@$(BIN)/snakemake --lint --quiet
 	@$(BIN)/mypy
+	@$(call quietly,$(BIN)/lint-imports --no-logo)
+	@$(call quietly,$(BIN)/deptry .)
+
+audit:  ## known faults of the locked packages (fetches pip-audit into .venv-audit, and its database; needs a network)
+	@test -x $(VENV)-audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)-audit \
+	  && $(VENV)-audit/bin/python -m pip --disable-pip-version-check install --quiet pip-audit; }
+	@$(VENV)-audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip
 
 bench: setup  ## speed of each phase beside the libraries' own paths, into benchmarks/results.md (half an hour)
-	@$(PIP) install --quiet --no-deps setfit==1.2.0 || echo "without SetFit"
 	@$(BIN)/python -m benchmarks.run
 
 lock:  ## resolve pyproject.toml anew into requirements.lock and environment.yml (needs uv)
@@ -74,4 +95,4 @@ lock:  ## resolve pyproject.toml anew into requirements.lock and environment.yml
 	   grep -v '^#' requirements.lock | sed 's/.*/      - "&"/'; } > environment.yml
 
 clean:  ## remove the environment, results and caches
-	rm -rf $(VENV) results .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-audit results .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,7 +5,8 @@ min_version("9.27")
 
 if not workflow.overwrite_configfiles:
 
-    configfile: "config/config.yaml"
+    # By the place of this file, for a run with --directory has another working folder.
+    configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "rules/common.smk"
@@ -14,28 +15,30 @@ include: "rules/data.smk"
 include: "rules/models.smk"
 include: "rules/tuning.smk"
 include: "rules/phases.smk"
+include: "rules/baselines.smk"
 include: "rules/evaluation.smk"
+include: "rules/probes.smk"
 include: "rules/tables.smk"
-
-
-TABLES = [getattr(rules, f"table{number}") for number in range(1, 8)]
 
 
 rule all:
     default_target: True
     input:
-        rules.results.output,
-        [table.output for table in TABLES],
-        rules.audit_published.output,
-        studies(),
-        expand(rules.effects.output, effect=settings.tables.effects),
+        [getattr(rules, name).output for name in tables_of(experiment, SHIPPED)],
+        ASKED.studies(),
+        expand(rules.effects.output, effect=experiment.tables.effects),
+        rules.over_datasets.output if ASKED.shared_datasets() >= LEAST_DATASETS else [],
 
 
-# `snakemake bbc` or `snakemake "No Imb."`: the runs of one dataset, of one variant.
-for name, runs in runs_by_target().items():
+# `snakemake bbc` or `snakemake "CL+FT"`: the runs of one dataset, of one variant.
+for name, runs in ASKED.runs_by_target().items():
+    if workflow.is_rule(name):
+        sys.exit(
+            f"config: '{name}' is the name of a rule; call the dataset or variant otherwise"
+        )
 
     rule:
         name:
             name
         input:
-            evaluations(runs),
+            ASKED.evaluations(runs),

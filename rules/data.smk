@@ -1,13 +1,15 @@
+"""Datasets: fetched where they are not here, split, audited."""
+
+
 rule download_dataset:
     output:
-        f"{DOWNLOADED_DATA}/origin.json",
+        f"{DOWNLOADED_DATA}/{ORIGIN}",
     log:
-        "results/logs/downloads/data/{dataset}.log",
+        f"{LOGS}/downloads/data/{{dataset}}.log",
     conda:
         "../environment.yml"
     params:
-        settings=download_settings,
-        code=code("download_dataset.py"),
+        asked=asked(ASKED.download_of_dataset, "dataset"),
         repaired=repairs_of(DOWNLOADED_DATA),
     message:
         "download · {wildcards.dataset}"
@@ -17,21 +19,20 @@ rule download_dataset:
 
 rule dataset:
     input:
-        unpack(raw_data),
+        unpack(asked(ASKED.downloaded_data, "dataset")),
     output:
         expand(
-            "results/data/{{dataset}}/{split}.parquet",
+            f"{DATA}/{{split}}.parquet",
             split=["train", "validation", "test", "unlabelled"],
+            allow_missing=True,
         ),
-        dataset=f"{DATA}/dataset.json",
+        dataset=f"{DATA}/{DATASET}",
     log:
-        "results/logs/data/{dataset}.log",
+        f"{LOGS}/data/{{dataset}}.log",
     conda:
         "../environment.yml"
     params:
-        settings=dataset_settings,
-        raw=lambda wildcards: raw_data_hash(wildcards.dataset),
-        code=code("dataset.py"),
+        asked=asked(ASKED.dataset, "dataset"),
         repaired=repairs_of(DATA),
     message:
         "data · {wildcards.dataset}: read, clean and split"
@@ -41,21 +42,18 @@ rule dataset:
 
 rule audit:
     input:
-        unpack(raw_data),
-        dataset=f"{DATA}/dataset.json",
-        models=models_of_dataset,
+        unpack(asked(ASKED.downloaded_data, "dataset")),
+        dataset=asked(ASKED.audited_data, "dataset"),
+        models=asked(ASKED.models_read_by, "dataset"),
     output:
         AUDIT,
-        f"{AUDIT_STEM}.md",
+        Path(AUDIT).with_suffix(".md"),
     log:
-        "results/logs/audits/{dataset}.log",
+        f"{LOGS}/audits/{{dataset}}.log",
     conda:
         "../environment.yml"
     params:
-        settings=dataset_settings,
-        max_lengths=max_lengths,
-        ratios=imbalance_ratios,
-        code=code("audit.py"),
+        asked=asked(ASKED.audit, "dataset"),
     message:
         "audit · {wildcards.dataset}"
     script:

@@ -3,18 +3,19 @@
 
 rule evaluate:
     input:
-        dataset=f"{DATA}/dataset.json",
+        dataset=f"{DATA}/{DATASET}",
         test=ancient(f"{DATA}/test.parquet"),
-        checkpoint=f"{CHECKPOINT}/complete.json",
+        checkpoint=f"{CHECKPOINT}/{COMPLETE}",
     output:
-        f"{EVALUATION}/complete.json",
+        f"{EVALUATION}/{COMPLETE}",
     log:
         RUN_LOG.format(step="evaluations"),
+    group:
+        grouped("short")
     conda:
         "../environment.yml"
     params:
-        settings=scoring_settings,
-        code=code("evaluate.py"),
+        asked=asked(ASKED.evaluation, "dataset"),
         repaired=repairs_of(EVALUATION),
     message:
         "test · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"

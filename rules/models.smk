@@ -1,13 +1,15 @@
+"""Base models: fetched where they are not here, made encoders."""
+
+
 rule download_model:
     output:
-        f"{DOWNLOADED_MODEL}/origin.json",
+        f"{DOWNLOADED_MODEL}/{ORIGIN}",
     log:
-        "results/logs/downloads/models/{model}.log",
+        f"{LOGS}/downloads/models/{{model}}.log",
     conda:
         "../environment.yml"
     params:
-        settings=model_settings,
-        code=code("download_model.py"),
+        asked=asked(ASKED.download_of_model, "model"),
         repaired=repairs_of(DOWNLOADED_MODEL),
     message:
         "download · {wildcards.model}"
@@ -17,17 +19,15 @@ rule download_model:
 
 rule base_model:
     input:
-        unpack(raw_model),
+        unpack(asked(ASKED.downloaded_model, "model")),
     output:
-        f"{BASE_MODEL}/complete.json",
+        f"{BASE_MODEL}/{COMPLETE}",
     log:
-        "results/logs/models/{model}.log",
+        f"{LOGS}/models/{{model}}.log",
     conda:
         "../environment.yml"
     params:
-        settings=model_settings,
-        raw=lambda wildcards: raw_model_hash(wildcards.model),
-        code=code("base_model.py"),
+        asked=asked(ASKED.base_model, "model"),
         repaired=repairs_of(BASE_MODEL),
     message:
         "base model · {wildcards.model}: make it an encoder"

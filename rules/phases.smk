@@ -4,110 +4,46 @@
 rule dae:
     input:
         unpack(leaked_test),
-        unpack(tuned_input),
+        unpack(asked(ASKED.tuned_input, "dataset", "model", "recipe")),
         data=training_data("train", "unlabelled", "validation"),
-        parent=parent_checkpoint,
+        parent=asked(ASKED.parent, "dataset", "model", "seed", "recipe"),
     output:
-        f"{CHECKPOINT}/complete.json",
+        f"{CHECKPOINT}/{COMPLETE}",
     log:
         RUN_LOG.format(step="checkpoints"),
     wildcard_constraints:
-        recipe=recipe_pattern("dae"),
+        recipe=Recipe.pattern("dae"),
     conda:
         "../environment.yml"
     resources:
-        save_every=settings.save_every,
+        save_every=experiment.save_every,
         processes=1,
     params:
-        settings=phase_settings,
-        fixed=fixed_settings,
-        code=code("dae.py"),
+        asked=asked(ASKED.phase, "dataset", "model", "recipe"),
         repaired=repairs_of(CHECKPOINT),
     message:
-        "dae · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"
+        "{rule} · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"
     script:
-        "../workflow/scripts/dae.py"
+        "../workflow/scripts/phase.py"
 
 
-rule cl:
+use rule dae as joint with:
+    wildcard_constraints:
+        recipe=Recipe.pattern("joint"),
+    # The longest training of a grid: begun last, it would keep the others' processors waiting for its end.
+    priority: 1
+
+
+use rule dae as cl with:
     input:
         unpack(leaked_test),
-        unpack(tuned_input),
+        unpack(asked(ASKED.tuned_input, "dataset", "model", "recipe")),
         data=training_data("train", "validation"),
-        parent=parent_checkpoint,
-    output:
-        f"{CHECKPOINT}/complete.json",
-    log:
-        RUN_LOG.format(step="checkpoints"),
+        parent=asked(ASKED.parent, "dataset", "model", "seed", "recipe"),
     wildcard_constraints:
-        recipe=recipe_pattern("cl"),
-    conda:
-        "../environment.yml"
-    resources:
-        save_every=settings.save_every,
-        processes=1,
-    params:
-        settings=phase_settings,
-        fixed=fixed_settings,
-        code=code("cl.py"),
-        repaired=repairs_of(CHECKPOINT),
-    message:
-        "cl · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"
-    script:
-        "../workflow/scripts/cl.py"
+        recipe=Recipe.pattern("cl"),
 
 
-rule joint:
-    input:
-        unpack(leaked_test),
-        unpack(tuned_input),
-        data=training_data("train", "unlabelled", "validation"),
-        parent=parent_checkpoint,
-    output:
-        f"{CHECKPOINT}/complete.json",
-    log:
-        RUN_LOG.format(step="checkpoints"),
+use rule cl as ft with:
     wildcard_constraints:
-        recipe=recipe_pattern("joint"),
-    conda:
-        "../environment.yml"
-    resources:
-        save_every=settings.save_every,
-        processes=1,
-    params:
-        settings=phase_settings,
-        fixed=fixed_settings,
-        code=code("joint.py"),
-        repaired=repairs_of(CHECKPOINT),
-    message:
-        "joint · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"
-    script:
-        "../workflow/scripts/joint.py"
-
-
-rule ft:
-    input:
-        unpack(leaked_test),
-        unpack(tuned_input),
-        data=training_data("train", "validation"),
-        parent=parent_checkpoint,
-    output:
-        f"{CHECKPOINT}/complete.json",
-    log:
-        RUN_LOG.format(step="checkpoints"),
-    wildcard_constraints:
-        recipe=recipe_pattern("ft"),
-    conda:
-        "../environment.yml"
-    resources:
-        save_every=settings.save_every,
-        processes=1,
-    params:
-        settings=phase_settings,
-        fixed=fixed_settings,
-        code=code("ft.py"),
-        repaired=repairs_of(CHECKPOINT),
-    message:
-        "ft · {wildcards.dataset} · {wildcards.model} · {wildcards.recipe} · seed {wildcards.seed}"
-    script:
-        "../workflow/scripts/ft.py"
+        recipe=Recipe.pattern("ft"),

@@ -3,16 +3,18 @@
 
 rule results:
     input:
-        evaluations(runs_of(settings.variants)),
+        ASKED.evaluations(ASKED.runs_of(experiment.variants)),
     output:
-        "results/tables/results.csv",
+        f"{layout.table('results', experiment.name)}.csv",
     log:
-        "results/logs/tables/results.log",
+        f"{LOGS}/tables/results.log",
+    group:
+        grouped("tables")
     conda:
         "../environment.yml"
     params:
-        **table_params(settings.variants),
-        code=code("results.py"),
+        asked=asked(ASKED.results),
+        code=code("results"),
     message:
         "results · one row for each run"
     script:
@@ -21,136 +23,112 @@ rule results:
 
 rule table1:
     input:
-        data_table_input(),
+        ASKED.audits(),
         published=PUBLISHED / "datasets.csv",
     output:
-        table_files("table1_splits"),
+        table_files("table1"),
     log:
-        "results/logs/tables/table1.log",
+        f"{LOGS}/tables/table1.log",
+    group:
+        grouped("tables")
     conda:
         "../environment.yml"
     params:
-        **data_table_params(),
-        code=code("table1.py"),
+        asked=asked(ASKED.data_table),
+        code=code("data_table"),
     message:
         "table 1 · the datasets and their splits"
     script:
-        "../workflow/scripts/table1.py"
+        "../workflow/scripts/data_table.py"
 
 
-rule table2:
-    input:
-        data_table_input(),
-        published=PUBLISHED / "datasets.csv",
+use rule table1 as table2 with:
     output:
-        table_files("table2_lengths"),
+        table_files("table2"),
     log:
-        "results/logs/tables/table2.log",
-    conda:
-        "../environment.yml"
-    params:
-        **data_table_params(),
-        code=code("table2.py"),
+        f"{LOGS}/tables/table2.log",
     message:
         "table 2 · lengths of texts"
-    script:
-        "../workflow/scripts/table2.py"
 
 
 rule table3:
     input:
-        evaluations(runs_of(settings.tables.main)),
+        ASKED.table_input(experiment.main_variants),
         published=PUBLISHED / "results.csv",
     output:
-        table_files("table3_accuracy"),
+        table_files("table3"),
     log:
-        "results/logs/tables/table3.log",
+        f"{LOGS}/tables/table3.log",
+    group:
+        grouped("tables")
     conda:
         "../environment.yml"
     params:
-        **table_params(settings.tables.main),
-        code=code("table3.py"),
+        asked=asked(partial(ASKED.table, experiment.main_variants)),
+        code=code("score_table"),
     message:
         "table 3 · accuracy"
     script:
-        "../workflow/scripts/table3.py"
+        "../workflow/scripts/score_table.py"
 
 
 rule table4:
     input:
-        evaluations(runs_of(settings.variants)),
+        ASKED.table_input(experiment.variants),
         published=PUBLISHED / "results.csv",
     output:
-        table_files("table4_ablation"),
+        table_files("table4", "svg", "png"),
     log:
-        "results/logs/tables/table4.log",
+        f"{LOGS}/tables/table4.log",
+    group:
+        grouped("tables")
     conda:
         "../environment.yml"
     params:
-        **table_params(settings.variants),
-        code=code("table4.py"),
+        asked=asked(partial(ASKED.table, experiment.variants)),
+        code=code("table4"),
     message:
         "table 4 · ablations"
     script:
         "../workflow/scripts/table4.py"
 
 
+use rule table3 as table6 with:
+    output:
+        table_files("table6"),
+    log:
+        f"{LOGS}/tables/table6.log",
+    message:
+        "table 6 · precision and recall"
+
+
+use rule table3 as table7 with:
+    output:
+        table_files("table7"),
+    log:
+        f"{LOGS}/tables/table7.log",
+    message:
+        "table 7 · F1"
+
+
 rule table5:
     input:
-        tuned=tuned_of_columns(),
+        tuned=ASKED.tuned_of_reference(),
     output:
-        table_files("table5_hyperparameters"),
+        table_files("table5"),
     log:
-        "results/logs/tables/table5.log",
+        f"{LOGS}/tables/table5.log",
+    group:
+        grouped("tables")
     conda:
         "../environment.yml"
     params:
-        columns=hyperparameter_columns(),
-        titles=settings.titles(),
-        reference=settings.tables.reference,
-        code=code("table5.py"),
+        asked=asked(partial(ASKED.hyperparameter_table, published_settings(SHIPPED))),
+        code=code("table5"),
     message:
         "table 5 · hyper-parameters"
     script:
         "../workflow/scripts/table5.py"
-
-
-rule table6:
-    input:
-        evaluations(runs_of(settings.tables.main)),
-        published=PUBLISHED / "results.csv",
-    output:
-        table_files("table6_precision_recall"),
-    log:
-        "results/logs/tables/table6.log",
-    conda:
-        "../environment.yml"
-    params:
-        **table_params(settings.tables.main),
-        code=code("table6.py"),
-    message:
-        "table 6 · precision and recall"
-    script:
-        "../workflow/scripts/table6.py"
-
-
-rule table7:
-    input:
-        evaluations(runs_of(settings.tables.main)),
-        published=PUBLISHED / "results.csv",
-    output:
-        table_files("table7_f1"),
-    log:
-        "results/logs/tables/table7.log",
-    conda:
-        "../environment.yml"
-    params:
-        **table_params(settings.tables.main),
-        code=code("table7.py"),
-    message:
-        "table 7 · F1"
-    script:
-        "../workflow/scripts/table7.py"
 
 
 rule audit_published:
@@ -160,12 +138,14 @@ rule audit_published:
     output:
         table_files("audit_published"),
     log:
-        "results/logs/tables/audit_published.log",
+        f"{LOGS}/tables/audit_published.log",
+    group:
+        grouped("tables")
     conda:
         "../environment.yml"
     params:
-        titles=settings.titles(),
-        code=code("audit_published.py"),
+        titles=experiment.titles(),
+        code=code("audit_published"),
     message:
         "audit · the published figures"
     script:
@@ -174,24 +154,131 @@ rule audit_published:
 
 rule effects:
     input:
-        effect_input,
+        asked(ASKED.effect_input, "effect"),
     output:
-        table_files("effects_{effect}"),
-        "results/tables/effects_{effect}.svg",
-        "results/tables/effects_{effect}.png",
+        table_files("effects_{effect}", "svg", "png"),
     log:
-        "results/logs/tables/effects_{effect}.log",
+        f"{LOGS}/tables/effects_{{effect}}.log",
+    group:
+        grouped("tables")
     conda:
         "../environment.yml"
     params:
-        runs=lambda wildcards: effect_params(wildcards.effect)["runs"],
-        asked=lambda wildcards: effect_params(wildcards.effect)["asked"],
-        missing=lambda wildcards: effect_params(wildcards.effect)["missing"],
-        against=lambda wildcards: settings.tables.effects[wildcards.effect].against,
-        title=lambda wildcards: settings.tables.effects[wildcards.effect].title,
-        titles=settings.titles(),
-        code=code("effects.py"),
+        asked=asked(ASKED.effect, "effect"),
+        code=code("effects"),
     message:
         "effects · {wildcards.effect}"
     script:
         "../workflow/scripts/effects.py"
+
+
+rule probes:
+    input:
+        ASKED.probes(ASKED.runs),
+    output:
+        table_files("probes"),
+    log:
+        f"{LOGS}/tables/probes.log",
+    group:
+        grouped("tables")
+    conda:
+        "../environment.yml"
+    params:
+        asked=asked(ASKED.probe_table),
+        code=code("probes"),
+    message:
+        "probes · what each phase did to its encoder"
+    script:
+        "../workflow/scripts/probes.py"
+
+
+rule claims:
+    input:
+        ASKED.table_input(ASKED.of_phases()),
+        published=PUBLISHED / "results.csv",
+    output:
+        table_files("claims"),
+    log:
+        f"{LOGS}/tables/claims.log",
+    group:
+        grouped("tables")
+    conda:
+        "../environment.yml"
+    params:
+        asked=asked(ASKED.claims),
+        code=code("claims"),
+    message:
+        "claims · what this grid says of the paper's"
+    script:
+        "../workflow/scripts/claims.py"
+
+
+rule over_datasets:
+    input:
+        ASKED.evaluations(ASKED.runs_of(experiment.main_variants)),
+    output:
+        table_files("over_datasets", "svg", "png"),
+    log:
+        f"{LOGS}/tables/over_datasets.log",
+    group:
+        grouped("tables")
+    conda:
+        "../environment.yml"
+    params:
+        asked=asked(ASKED.over_datasets),
+        code=code("over_datasets"),
+    message:
+        "over datasets · ranks and chances"
+    script:
+        "../workflow/scripts/over_datasets.py"
+
+
+rule classes:
+    input:
+        ASKED.evaluations(ASKED.runs_of(experiment.main_variants)),
+    output:
+        table_files("classes"),
+    log:
+        f"{LOGS}/tables/classes.log",
+    group:
+        grouped("tables")
+    conda:
+        "../environment.yml"
+    params:
+        asked=asked(ASKED.class_table),
+        code=code("classes"),
+    message:
+        "classes · those that are found least"
+    script:
+        "../workflow/scripts/classes.py"
+
+
+rule verdict:
+    input:
+        ASKED.table_input(experiment.variants),
+    output:
+        f"{layout.table('verdict', experiment.name)}.md",
+    log:
+        f"{LOGS}/tables/verdict.log",
+    group:
+        grouped("tables")
+    conda:
+        "../environment.yml"
+    params:
+        asked=asked(ASKED.verdict),
+        code=code("verdict"),
+    message:
+        "verdict · what came out, in plain sentences"
+    script:
+        "../workflow/scripts/verdict.py"
+
+
+VERDICT = Path(rules.verdict.output[0])
+VERDICT_BEFORE = VERDICT.stat().st_mtime_ns if VERDICT.exists() else None
+
+
+onsuccess:
+    # A run that is told to be quiet is one that `threephase summary` follows.
+    new = VERDICT.exists() and VERDICT.stat().st_mtime_ns != VERDICT_BEFORE
+    if new and not workflow.output_settings.quiet:
+        print(printable(VERDICT.read_text(encoding="utf-8")), file=sys.stderr)

@@ -6,20 +6,18 @@ STUDY_FIGURES = ["history", "importances", "parallel", "slices"]
 rule study_worker:
     input:
         data=training_data("train", "unlabelled", "validation"),
-        parent=f"{BASE_MODEL}/complete.json",
+        parent=f"{BASE_MODEL}/{COMPLETE}",
     output:
-        f"{STUDY}/workers/{{worker}}.json",
+        f"{TUNING}/workers/{{worker}}.json",
     log:
-        "results/logs/tuning/{dataset}/{model}/{group}.{worker}.log",
+        f"{LOGS}/tuning/{{dataset}}/{{model}}/{{group}}.{{worker}}.log",
     conda:
         "../environment.yml"
     resources:
-        save_every=settings.save_every,
+        save_every=experiment.save_every,
     params:
-        steps=tuned_steps,
-        settings=settings.tuning.model_dump(mode="json"),
-        phases=PHASES_CODE,
-        code=code("study_worker.py"),
+        asked=asked(ASKED.study, "dataset", "model", "group"),
+        code=code("study_worker"),
     message:
         "study · {wildcards.dataset} · {wildcards.model} · {wildcards.group} · worker {wildcards.worker}"
     script:
@@ -28,32 +26,30 @@ rule study_worker:
 
 rule study:
     input:
-        data=f"{DATA}/dataset.json",
-        parent=f"{BASE_MODEL}/complete.json",
+        data=f"{DATA}/{DATASET}",
+        parent=f"{BASE_MODEL}/{COMPLETE}",
         workers=expand(
-            f"{STUDY}/workers/{{worker}}.json",
-            worker=range(1, settings.tuning.workers + 1),
+            f"{TUNING}/workers/{{worker}}.json",
+            worker=range(1, experiment.tuning.workers + 1),
             allow_missing=True,
         ),
     output:
-        best=f"{STUDY}/best.yaml",
-        trials=f"{STUDY}/trials.csv",
-        values=expand(f"{STUDY}/{{phase}}.json", phase=PHASES, allow_missing=True),
+        best=f"{TUNING}/best.yaml",
+        trials=f"{TUNING}/trials.csv",
+        values=expand(f"{TUNING}/{{phase}}.json", phase=PHASES, allow_missing=True),
         figures=expand(
-            f"{STUDY}/{{figure}}.{{ending}}",
+            f"{TUNING}/{{figure}}.{{ending}}",
             figure=STUDY_FIGURES,
             ending=["svg", "png"],
             allow_missing=True,
         ),
     log:
-        "results/logs/tuning/{dataset}/{model}/{group}.log",
+        f"{LOGS}/tuning/{{dataset}}/{{model}}/{{group}}.log",
     conda:
         "../environment.yml"
     params:
-        steps=tuned_steps,
-        settings=settings.tuning.model_dump(mode="json"),
-        phases=PHASES_CODE,
-        code=code("study.py"),
+        asked=asked(ASKED.study, "dataset", "model", "group"),
+        code=code("study"),
     message:
         "study · {wildcards.dataset} · {wildcards.model} · {wildcards.group}: what it found"
     script:

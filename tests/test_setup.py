@@ -1,9 +1,12 @@
 """Set-up that travels: the lock, the conda environment and the package agree."""
 
 import tomllib
+from itertools import groupby
 from pathlib import Path
 
+import pytest
 import yaml
+from conftest import seconds_of
 from packaging.requirements import Requirement
 
 PROJECT = Path(__file__).parents[1]
@@ -28,3 +31,12 @@ def test_conda_users_get_the_same_pins() -> None:
     environment = yaml.safe_load((PROJECT / "environment.yml").read_text())
     (pip,) = (part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
     assert list(map(str, map(Requirement, pip))) == list(map(str, locked()))
+
+
+def test_the_longest_files_begin_first_and_each_in_one_piece(request: pytest.FixtureRequest) -> None:
+    items = request.session.items
+    seconds = list(map(seconds_of, items))
+    assert seconds == sorted(seconds, reverse=True)
+    files = [file for file, _ in groupby(item.path for item in items)]
+    assert len(files) == len(set(files))
+    assert "--no-loadscope-reorder" in (PROJECT / "Makefile").read_text()  # xdist's own order: many tests first

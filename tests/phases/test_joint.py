@@ -10,17 +10,17 @@ from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from transformers import set_seed
 
-from threephase.batches import Key, ShuffledBatches
-from threephase.checkpoint import verify
-from threephase.data.store import read_split
-from threephase.encoder import add_dense, as_it_stands, load_encoder
-from threephase.losses import JointLoss, ReconstructionLoss, SiameseLoss
+from threephase.artifacts.folders import verify
+from threephase.data.store import Splits
+from threephase.encoders.encoder import add_dense, as_it_stands, load_encoder
+from threephase.encoders.tokens import tokenise
+from threephase.method.losses import JointLoss, ReconstructionLoss, SiameseLoss
 from threephase.phases import contrastive, dae, joint
 from threephase.phases.finetune import FT
 from threephase.phases.joint import JOINT, JointBatches, JointKey
 from threephase.phases.run import run_phase
 from threephase.settings.joint import JointSettings
-from threephase.tokens import tokenise
+from threephase.training.batches import Key, ShuffledBatches
 
 SETTINGS = JointSettings(epochs=2, pairs_per_text=1, lr=1e-3, batch_size=8, max_length=16, precision="fp32")
 
@@ -39,12 +39,11 @@ def checkpoint(
 
 def test_every_row_comes_once_an_epoch_in_an_order_of_its_own() -> None:
     batches = ShuffledBatches(7, 3, seed=1, purpose="p")
-    first = list(batches)
+    first = list(batches.of_epoch(0))
     assert [len(batch) for batch in first] == [3, 3, 1]
     assert len(batches) == 3
     assert sorted(key.row for batch in first for key in batch) == list(range(7))
-    batches.set_epoch(1)
-    assert [key.row for batch in batches for key in batch] != [key.row for batch in first for key in batch]
+    assert [key.row for batch in batches.of_epoch(1) for key in batch] != [key.row for batch in first for key in batch]
     assert list(batches.of_epoch(0)) == first
 
 
@@ -52,29 +51,29 @@ def test_the_shorter_stream_starts_again_with_fresh_draws() -> None:
     """3 batches of texts an epoch; 2 batches in the first draw of pairs, 2 in the second, 2 in the third."""
     texts = ShuffledBatches(5, 2, 1, "texts")
     pairs = [ShuffledBatches(3, 2, 1, "pairs")] * 3
-    steps = list(JointBatches(texts, pairs, steps=6))
+    steps = list(JointBatches(texts, pairs, steps=6).of_epoch(0))
     assert len(steps) == 6
     noised = [[place.key for place in step if place.stream == "dae"] for step in steps]
     paired = [[place.key for place in step if place.stream == "cl"] for step in steps]
     assert [{key.epoch for key in keys} for keys in noised] == [{0}, {0}, {0}, {1}, {1}, {1}]
     assert [{key.epoch for key in keys} for keys in paired] == [{0}, {0}, {1}, {1}, {2}, {2}]
     assert sorted(key.row for keys in paired[:2] for key in keys) == [0, 1, 2]
-    assert list(JointBatches(texts, pairs, steps=6)) == steps
-    longer = list(JointBatches(texts, [ShuffledBatches(16, 2, 1, "pairs")], steps=8))
+    assert list(JointBatches(texts, pairs, steps=6).of_epoch(0)) == steps
+    longer = list(JointBatches(texts, [ShuffledBatches(16, 2, 1, "pairs")], steps=8).of_epoch(0))
     assert [step[0].key.epoch for step in longer] == [0, 0, 0, 1, 1, 1, 2, 2]  # fresh noise beyond the epochs
 
 
 def test_there_are_as_many_steps_as_the_longer_stream_has(checkpoint: Path, dataset: Path) -> None:
     report = json.loads((checkpoint / "settings.json").read_text())["report"]
     provenance = json.loads((checkpoint / "provenance.json").read_text())
-    rows = len(read_split(dataset, "train"))
+    rows = len(Splits(dataset).read("train"))
     assert report["steps_of_texts"] == 2 * -(-rows // 8)
     assert provenance["steps"] == max(report["steps_of_texts"], report["steps_of_pairs"])
 
 
 def test_further_draws_bring_pairs_that_the_first_did_not_have(dataset: Path) -> None:
-    balanced = contrastive.balance(read_split(dataset, "train"), SETTINGS, seed=1)
-    draws = joint.draws_of_pairs(balanced, SETTINGS, seed=1, steps_of_texts=8)
+    balanced = contrastive.balance(Splits(dataset).read("train"), SETTINGS, seed=1)
+    draws = joint.draws_of_pairs(balanced, SETTINGS, seed=1, wanted=8)
     assert sum(-(-len(draw) // 32) for draw in draws) >= 8
     first, second = ({*zip(draw.left.tolist(), draw.right.tolist(), strict=True)} for draw in draws[:2])
     assert first != second
@@ -126,7 +125,7 @@ def test_the_state_with_the_lowest_summed_validation_loss_is_kept(checkpoint: Pa
     history = pd.read_csv(checkpoint / "history.csv")["validation_loss"].dropna()
     best = json.loads((checkpoint / "provenance.json").read_text())["best_validation_loss"]
     assert best == pytest.approx(history.min(), rel=1e-6)
-    split, pairs = contrastive.validation_pairs_of(dataset, SETTINGS, seed=1)
+    split, pairs = contrastive.validation_pairs_of(Splits(dataset), SETTINGS, seed=1)
     vectors = SentenceTransformer(str(checkpoint), device="cpu").encode(split.texts, normalize_embeddings=True)
     cosine = (vectors[pairs.left] * vectors[pairs.right]).sum(axis=1)
     siamese = float(((pairs.target - cosine) ** 2).mean())
@@ -144,8 +143,8 @@ def test_the_same_seed_gives_the_same_weights(base_models: dict[str, Path], data
 def test_items_say_which_stream_they_are_from(base_models: dict[str, Path], dataset: Path) -> None:
     encoder = load_encoder(base_models["bert"])
     noised = dae.NoisedTexts(encoder, ["the match of the team"], SETTINGS, 1, "dae-noise")
-    balanced = contrastive.balance(read_split(dataset, "train"), SETTINGS, seed=1)
-    draw = contrastive.pairs_of(balanced, 1, seed=1)
+    balanced = contrastive.balance(Splits(dataset).read("train"), SETTINGS, seed=1)
+    draw = contrastive.pairs_of(balanced, 1, SETTINGS, seed=1)
     texts = tokenise(encoder, balanced.texts)
     items = joint.JointItems(noised, [contrastive.TextPairs(texts, draw)])
     stream, (short, whole) = items[JointKey("dae", Key(0, 0))]

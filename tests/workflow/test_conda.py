@@ -13,7 +13,9 @@ import pytest
 import yaml
 from packaging.requirements import InvalidRequirement
 from packaging.specifiers import SpecifierSet
-from test_grid import PROJECT, write_config
+from running import PROJECT, write_config
+
+pytestmark = pytest.mark.takes(seconds=40)
 
 TARGETS = ["results/data/topics/dataset.json", "audit_published"]
 
@@ -33,7 +35,7 @@ def in_conda(folder: Path, *arguments: str) -> str:
             "--configfile", str(folder / "config.yaml"), "--software-deployment-method", "conda", *arguments,
         ],
         env=os.environ | {"PATH": path, "THREEPHASE_COLD": "1"},
-        capture_output=True, text=True, cwd=PROJECT, timeout=100,
+        capture_output=True, text=True, cwd=PROJECT, timeout=500,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import test_grid
+import running
 import yaml
 from conftest import made_up_rows
 from hub import COMMIT, running_hub
-from test_grid import PROJECT, QUICK
+from running import PROJECT, QUICK
+
+pytestmark = pytest.mark.takes(seconds=60)
 
 
 def config(seeds: list[int], datasets: list[str]) -> dict[str, Any]:
@@ -28,14 +30,16 @@ def config(seeds: list[int], datasets: list[str]) -> dict[str, Any]:
     }
 
 
-def run(folder: Path, url: str, given: dict[str, Any], check: bool = True) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, url: str, given: dict[str, Any], *targets: str, check: bool = True
+) -> subprocess.CompletedProcess[str]:
     (folder / "config.yaml").write_text(yaml.safe_dump(given, sort_keys=False))
     settings = {"HF_ENDPOINT": url, "HF_HOME": str(folder / "home"), "NO_PROXY": "127.0.0.1", "HF_HUB_DISABLE_XET": "1"}
     before = dict(os.environ)
     os.environ.update(settings)
     os.environ.pop("HF_HUB_OFFLINE", None)
     try:
-        return test_grid.snakemake(folder, check=check)
+        return running.snakemake(folder, "--", *targets, check=check)
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -79,7 +83,7 @@ def test_a_cache_that_may_not_be_written_is_named(tmp_path: Path, monkeypatch: p
         for name, value in {"HF_ENDPOINT": hub.url, "HF_HOME": "/proc/none", "NO_PROXY": "127.0.0.1"}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-        done = test_grid.snakemake(tmp_path, "--until", "download_dataset", check=False)
+        done = running.snakemake(tmp_path, "--until", "download_dataset", check=False)
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("✗")]
     assert "the hub's cache may not be written (" in line
     assert line.endswith("name another folder in the environment variable HF_HOME")
@@ -116,11 +120,11 @@ DATA = PROJECT.parent / "shared" / "data"
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the real datasets are not beside this checkout")
 def test_the_papers_datasets_have_the_rows_and_lengths_of_tables_1_and_2(tmp_path: Path) -> None:
-    from threephase.config import read
-    from threephase.data.audit import audit
-    from threephase.data.remarks import differences
+    from threephase.audit.findings import audit
+    from threephase.audit.remarks import differences
     from threephase.data.sources import read_source
     from threephase.data.splits import split
+    from threephase.experiment.reading import read
     from threephase.settings.dataset import Limits
 
     given = read([PROJECT / "config/paper.yaml", PROJECT / "config/capped.yaml"])

@@ -2,56 +2,17 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
+from running import PROJECT, QUICK, plan, snakemake, write_config
 
-PROJECT = Path(__file__).parents[2]
-QUICK = {"all": {"max_length": 16, "batch_size": 8, "lr": 1e-3, "precision": "fp32"}, "dae": {"epochs": 1},
-         "cl": {"pairs_per_text": 1}, "ft": {"max_epochs": 2}}  # fmt: skip
-
-
-def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run the workflow in a folder of its own."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    command = ["snakemake", "--snakefile", str(PROJECT / "Snakefile"), "--directory", str(folder), "--cores", "2"]
-    done = subprocess.run(
-        [*command, "--configfile", str(folder / "config.yaml"), *arguments],
-        capture_output=True, text=True, env=environment, cwd=PROJECT, timeout=500,
-    )  # fmt: skip
-    if check:
-        assert done.returncode == 0, done.stderr + done.stdout
-    return done
-
-
-def plan(folder: Path) -> str:
-    """What a dry run says."""
-    done = snakemake(folder, "--dry-run")
-    return done.stdout + done.stderr
-
-
-def write_config(folder: Path, source: Path, model: Path, **changes: Any) -> None:
-    config = {
-        "datasets": {
-            "topics": {"source": {"train": str(source)}, "test_size": 0.2, "validation_size": 0.25}
-        },
-        "models": {"tiny": {"path": str(model)}},
-        "variants": {
-            "3-Phase": ["dae", "cl", "ft"],
-            "DAE+FT": ["dae", "ft"],
-            "No Imb.": ["dae", {"cl": {"tag": "noimb", "imbalance": "none"}}, "ft"],
-            "FT": ["ft"],
-        },
-        "grid": [{"seeds": [1]}, {"variants": ["FT"], "seeds": [2]}],
-        "hyperparameters": {"default": QUICK},
-    }  # fmt: skip
-    (folder / "config.yaml").write_text(yaml.safe_dump(config | changes, sort_keys=False))
+pytestmark = pytest.mark.takes(seconds=140)
 
 
 @pytest.fixture(scope="module")
@@ -85,19 +46,38 @@ def test_every_run_is_a_row_and_the_tables_are_there(grid: Path) -> None:
         "table5_hyperparameters",
         "table6_precision_recall",
         "table7_f1",
-        "audit_published",
+        "worst_classes",
+        "probes",
+        "claims",
     ):
         for ending in ("csv", "md", "tex"):
             assert (grid / f"results/tables/{table}.{ending}").stat().st_size > 100
+    assert not list(grid.glob("results/tables/audit_published*"))  # no dataset of the paper
+
+
+def test_claims_are_judged_by_what_there_is_and_the_rest_has_its_reason(grid: Path) -> None:
+    claims = pd.read_csv(grid / "results/tables/claims.csv")
+    of_ft = claims[(claims["first"] == "3-Phase") & (claims["second"] == "FT")].iloc[0]
+    assert (of_ft["n"], of_ft["why_not"]) == (1, "one seed, which says nothing of others")
+    no_imbalance = claims[(claims["worse"] == "No Imb.") & (claims["score"] == "f1")].iloc[0]
+    assert no_imbalance["second"] == "No Imb." or no_imbalance["outcome"] == "="
+    assert "not among the runs: Joint" in set(claims["why_not"])
+    vectors = claims[claims["score"] == "knn"]
+    assert {("dae", "base model"), ("dae.cl", "dae"), ("dae.cl.ft", "dae.cl"), ("dae.cl", "dae.cl-noimb")} == set(
+        zip(vectors["first"], vectors["second"], strict=True)
+    )
+    assert (grid / "results/tables/table4_ablation.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_terminal_names_each_job_and_is_free_of_library_noise(grid: Path) -> None:
     shown = (grid / "terminal.txt").read_text()
     assert "✓ dae  · topics · tiny · 3-Phase and 2 more · seed 1 · dae · best validation loss" in shown
     assert "✓ cl   · topics · tiny · No Imb. · seed 1 · dae.cl-noimb · best validation loss" in shown
+    assert re.search(r"✓ probe · .* · dae · gain -?\d\.\d\d nats a token, kNN \d+\.\d, centroid .*, logistic ", shown)
     assert "warn" not in shown.lower()
+    assert "**topics, tiny**: 3-Phase " in shown[shown.index("# What came out") :]
     logs = [path.read_text() for path in (grid / "results/logs").rglob("*.log")]
-    assert len(logs) == 2 + 1 + 8 + 5 + 9  # data and model, audit, trainings, evaluations, tables
+    assert len(logs) == 2 + 1 + 8 + 9 + 5 + 12  # data and model, audit, trainings, probes, evaluations, tables
     assert not [line for log in logs for line in log.splitlines() if "warning" in line.lower()]
 
 
@@ -137,6 +117,20 @@ def test_titles_retrain_nothing_and_averaging_only_scores_again(grid: Path, sour
     }
 
 
+def test_a_config_with_a_name_shares_runs_and_leaves_the_tables_of_another_alone(
+    grid: Path, source_csv: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    for name in ("results", ".snakemake"):
+        shutil.copytree(grid / name, tmp_path / name)
+    before = {path: path.read_bytes() for path in (tmp_path / "results/tables").iterdir()}
+    write_config(tmp_path, source_csv, tiny_bert, name="mine", grid=[{"variants": ["3-Phase", "FT"], "seeds": [1]}])
+    done = snakemake(tmp_path)
+    assert not [line for line in done.stderr.splitlines() if re.match(r"✓ (dae|cl|ft|test|probe|data) ", line)]
+    assert {path: path.read_bytes() for path in (tmp_path / "results/tables").iterdir() if path.is_file()} == before
+    assert len(pd.read_csv(tmp_path / "results/tables/mine/results.csv")) == 2
+    assert "**topics, tiny**: 3-Phase " in (tmp_path / "results/tables/mine/verdict.md").read_text()
+
+
 def test_a_failed_job_leaves_no_half_checkpoint_and_costs_no_other_run(
     grid: Path, source_csv: Path, tiny_bert: Path, tmp_path: Path
 ) -> None:
@@ -169,7 +163,7 @@ def test_a_failed_job_leaves_no_half_checkpoint_and_costs_no_other_run(
     assert not (seed1 / "dae-short/complete.json").exists()
     assert not list(seed1.glob(".*.partial"))
     assert (seed1 / "ft/complete.json").read_bytes() == finished
-    snakemake(tmp_path)
+    snakemake(tmp_path, "--", "results/checkpoints/topics/tiny/seed1/dae-short.ft/complete.json")
     assert (seed1 / "dae-short.ft/complete.json").exists()
 
 
@@ -195,7 +189,7 @@ def test_planning_never_loads_torch(tmp_path: Path, grid: Path) -> None:
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile"), "--dry-run"]
     done = subprocess.run(
         [*command, "--directory", str(grid), "--configfile", str(grid / "config.yaml"), "--forceall"],
-        capture_output=True, text=True, env=environment, cwd=PROJECT, timeout=100,
+        capture_output=True, text=True, env=environment, cwd=PROJECT, timeout=500,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert subprocess.run([sys.executable, "-c", "import torch"], env=environment, capture_output=True).returncode
@@ -207,3 +201,22 @@ def test_a_phase_may_have_several_processes(tmp_path: Path, source_csv: Path, ti
     done = snakemake(tmp_path, "--set-resources", "ft:processes=2", "--", f"{checkpoint}/complete.json")
     assert "✓ ft   · topics · tiny · FT · seed 1 · ft · best validation loss" in done.stderr + done.stdout
     assert json.loads((tmp_path / checkpoint / "provenance.json").read_text())["processes"] == 2
+
+
+def test_a_grid_without_the_papers_variants_has_tables_of_what_there_is(
+    tmp_path: Path, source_csv: Path, tiny_bert: Path
+) -> None:
+    write_config(tmp_path, source_csv, tiny_bert, variants={"CL+FT": ["cl", "ft"]}, grid=[{"seeds": [1]}])
+    snakemake(tmp_path)
+    for table in ("table3_accuracy", "table4_ablation", "table6_precision_recall", "table7_f1"):
+        lines = (tmp_path / f"results/tables/{table}.md").read_text().splitlines()
+        assert "CL+FT" in lines[2]
+        assert lines[-3].startswith("| topics")  # then an empty line and the legend
+
+
+def test_a_dataset_or_variant_called_like_a_rule_is_refused(tmp_path: Path, source_csv: Path, tiny_bert: Path) -> None:
+    write_config(tmp_path, source_csv, tiny_bert, variants={"table3": ["ft"]}, grid=[{"seeds": [1]}])
+    done = snakemake(tmp_path, "--dry-run", check=False)
+    assert (
+        done.stderr.splitlines()[-1] == "config: 'table3' is the name of a rule; call the dataset or variant otherwise"
+    )

@@ -7,70 +7,28 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_grid import PROJECT, QUICK, write_config
+from checkouts import Checkout, Planned
+from running import PROJECT, QUICK, write_config
 
-from threephase.config import read
-from threephase.grid import prefixes, recipe
+from threephase.experiment.reading import read
+
+pytestmark = pytest.mark.takes(seconds=140)
 
 VARIANTS = {"3-Phase": ["dae", "cl", "ft"], "Joint": ["joint", "ft"], "FT": ["ft"]}
 GRID = [{"seeds": [1]}]
-Planned = set[tuple[str, str]]
-TABLES: Planned = {(rule, "") for rule in ("results", "table3", "table4", "table6", "table7")}
+TABLES: Planned = {
+    (rule, "") for rule in ("results", "table3", "table4", "table6", "table7", "classes", "probes", "claims", "verdict")
+}
 ABOUT_DATA: Planned = {(rule, "") for rule in ("audit", "table1", "table2")}
 SETTINGS: Planned = {("table5", "")}
-
-
-class Checkout:
-    """A copy of the project with its own package, config and results."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    @classmethod
-    def fresh(cls, folder: Path) -> "Checkout":
-        for name in ("src", "rules", "workflow", "profiles", "config"):
-            shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-        for name in ("Snakefile", "environment.yml"):
-            shutil.copy(PROJECT / name, folder)
-        return cls(folder)
-
-    def snakemake(self, *arguments: str, check: bool = True) -> str:
-        """What a run in this checkout says."""
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        environment = os.environ | {"PATH": path, "PYTHONPATH": str(self.folder / "src")}
-        done = subprocess.run(
-            ["snakemake", "--cores", "2", "--configfile", "config.yaml", *arguments],
-            cwd=self.folder, env=environment, capture_output=True, text=True, timeout=500,
-        )  # fmt: skip
-        said = done.stdout + done.stderr
-        assert not check or done.returncode == 0, said
-        return said
-
-    def planned(self, *arguments: str) -> Planned:
-        """Rule and recipe of every job that would run; `seed2` stands behind the recipe of another seed."""
-        said = self.snakemake("--dry-run", *arguments)
-        jobs = {(name, "") for name in re.findall(r"^(?:local)?rule (.+):$", said, re.MULTILINE)}
-        for message in re.findall(r"^Job \d+: (.*)$", said, re.MULTILINE):
-            kind, *parts = message.split(" · ")
-            rule = {"test": "evaluate", "data": "dataset", "base model": "base_model"}.get(kind, kind.replace(" ", ""))
-            seed = "" if len(parts) < 4 or parts[3] == "seed 1" else " " + parts[3].replace(" ", "")
-            jobs.add((rule, parts[2] + seed if len(parts) == 4 else ""))
-        return {job for job in jobs if job[0] != "all"}
-
-    def edit(self, file: str, change: Callable[[str], str]) -> None:
-        path = self.folder / file
-        before = path.read_text()
-        after = change(before)
-        assert after != before
-        path.write_text(after)
+PROBE_OF_BASE: Planned = {("probe", "")}
 
 
 def after_ft(recipe: str) -> Planned:
-    return {("ft", recipe), ("evaluate", recipe)}
+    return {("ft", recipe), ("evaluate", recipe), ("probe", recipe)}
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +78,8 @@ def test_comments_threads_and_resources_rerun_nothing(checkout: Checkout) -> Non
 def test_a_cl_setting_reruns_cl_and_what_follows(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:
     changed = QUICK | {"cl": QUICK["cl"] | {"lr": 2e-3}}
     configure(checkout, source_csv, tiny_bert, hyperparameters={"default": changed})
-    assert checkout.planned() == {("cl", "dae.cl"), *after_ft("dae.cl.ft"), *TABLES, *SETTINGS}  # Joint has phase 1's
+    wanted = {("cl", "dae.cl"), ("probe", "dae.cl"), *after_ft("dae.cl.ft")}  # Joint has phase 1's
+    assert checkout.planned() == wanted | TABLES | SETTINGS
 
 
 def test_an_ft_setting_reruns_phase_3_alone(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:
@@ -131,7 +90,7 @@ def test_an_ft_setting_reruns_phase_3_alone(checkout: Checkout, source_csv: Path
 
 def test_a_new_seed_trains_that_seed(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:
     configure(checkout, source_csv, tiny_bert, grid=[*GRID, {"variants": ["FT"], "seeds": [2]}])
-    assert checkout.planned() == {("ft", "ft seed2"), ("evaluate", "ft seed2"), *TABLES}
+    assert checkout.planned() == {*after_ft("ft seed2"), *TABLES}
 
 
 def test_a_new_dataset_trains_on_that_dataset(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:
@@ -139,7 +98,7 @@ def test_a_new_dataset_trains_on_that_dataset(checkout: Checkout, source_csv: Pa
     both = {"topics": given, "more": given | {"split_seed": 1}}
     configure(checkout, source_csv, tiny_bert, datasets=both, grid=[*GRID[:0], {"seeds": [1], "variants": ["FT"]}])
     said = checkout.snakemake("--dry-run")
-    assert checkout.planned() == {("dataset", ""), *after_ft("ft"), *TABLES, *ABOUT_DATA, *SETTINGS}
+    assert checkout.planned() == {("dataset", ""), *after_ft("ft"), *PROBE_OF_BASE, *TABLES, *ABOUT_DATA, *SETTINGS}
     assert "dataset=topics" not in said
 
 
@@ -155,7 +114,7 @@ def test_an_edited_file_of_the_user_makes_its_dataset_anew_and_a_touched_one_doe
     own.touch()
     assert checkout.planned() == set()
     own.write_text(own.read_text() + "one match more,sport\n")
-    assert checkout.planned() == {("dataset", ""), *after_ft("ft"), *TABLES, *ABOUT_DATA}
+    assert checkout.planned() == {("dataset", ""), *after_ft("ft"), *PROBE_OF_BASE, *TABLES, *ABOUT_DATA}
     own.unlink()  # the splits are here, so that nothing needs the file
     assert checkout.planned() == set()
     shutil.rmtree(checkout.folder / "results/data")
@@ -163,35 +122,61 @@ def test_an_edited_file_of_the_user_makes_its_dataset_anew_and_a_touched_one_doe
 
 
 def test_an_edited_audit_retrains_nothing(checkout: Checkout) -> None:
-    checkout.edit("src/threephase/data/audit.py", lambda text: text.replace("EXAMPLES = 3", "EXAMPLES = 4"))
+    checkout.edit("src/threephase/audit/findings.py", lambda text: text.replace("EXAMPLES = 3", "EXAMPLES = 4"))
     assert checkout.planned() == ABOUT_DATA
 
 
 def test_a_new_variant_shares_its_prefix(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:
     configure(checkout, source_csv, tiny_bert, variants=VARIANTS | {"DAE+FT": ["dae", "ft"]})
-    assert checkout.planned() == {*after_ft("dae.ft"), ("results", ""), ("table4", "")}
+    tables = {(rule, "") for rule in ("results", "table4", "probes", "claims", "verdict")}
+    assert checkout.planned() == after_ft("dae.ft") | tables
 
 
 def test_an_edited_module_reruns_the_phases_that_reach_it(checkout: Checkout) -> None:
     checkout.edit("src/threephase/phases/contrastive.py", lambda text: text.replace("draw * rounds", "rounds * draw"))
     edited = checkout.planned()
-    assert {rule for rule, _ in edited} == {"cl", "joint", "ft", "evaluate"} | {rule for rule, _ in TABLES}
+    assert {rule for rule, _ in edited} == {"cl", "joint", "ft", "evaluate", "probe"} | {rule for rule, _ in TABLES}
     assert ("ft", "ft") not in edited
     assert not any(recipe == "dae" for _, recipe in edited)
 
 
 def test_an_edited_docstring_of_the_tables_reruns_nothing(checkout: Checkout) -> None:
-    checkout.edit("src/threephase/tables.py", lambda text: text.replace('"""The paper\'s', '"""All of the paper\'s', 1))
+    checkout.edit(
+        "src/threephase/tables/scores.py", lambda text: text.replace('"""The paper\'s', '"""All of the paper\'s', 1)
+    )
     assert checkout.planned() == set()
 
 
 def test_edited_tables_are_made_again_and_nothing_else(checkout: Checkout) -> None:
-    checkout.edit("src/threephase/tables.py", lambda text: text.replace('"=", "–"', '"=", "?"'))
-    assert checkout.planned() == TABLES - {("results", "")}
+    checkout.edit("src/threephase/tables/legend.py", lambda text: text.replace('"=", "–"', '"=", "?"'))
+    assert checkout.planned() == TABLES - {("results", ""), ("probes", "")}
 
 
 def test_forcing_a_phase_reruns_it_and_what_follows(checkout: Checkout) -> None:
-    assert checkout.planned("--forcerun", "cl") == {("cl", "dae.cl"), *after_ft("dae.cl.ft"), *TABLES}
+    assert checkout.planned("--forcerun", "cl") == {
+        ("cl", "dae.cl"), ("probe", "dae.cl"), *after_ft("dae.cl.ft"), *TABLES
+    }  # fmt: skip
+
+
+def test_edited_probes_are_made_again_and_train_nothing(checkout: Checkout) -> None:
+    checkout.edit("src/threephase/evaluation/probe.py", lambda text: text.replace("GAIN = 0.05", "GAIN = 1.0"))
+    assert {rule for rule, _ in checkout.planned()} == {
+        "probe", "probes", "claims", "verdict", "table3", "table4", "table6", "table7"
+    }  # fmt: skip
+
+
+def test_an_edit_of_the_machinery_reruns_nothing(checkout: Checkout) -> None:
+    checkout.edit("src/threephase/jobs/gpus.py", lambda text: text + "\nEDITED = True\n")
+    checkout.edit("src/threephase/jobs/frame.py", lambda text: text + "\nEDITED = True\n")
+    assert checkout.planned() == set()
+
+
+def test_edited_stop_words_rerun_phase_2_and_what_follows(checkout: Checkout) -> None:
+    checkout.edit("src/threephase/method/stop_words.py", lambda text: text.replace('"no", ', ""))
+    assert checkout.planned() == {
+        ("cl", "dae.cl"), ("probe", "dae.cl"), *after_ft("dae.cl.ft"),
+        ("joint", "joint"), ("probe", "joint"), *after_ft("joint.ft"), *TABLES,
+    }  # fmt: skip
 
 
 def test_targets_for_a_table_a_dataset_and_a_variant(finished: Checkout, tmp_path: Path) -> None:
@@ -223,7 +208,7 @@ def test_a_run_trained_with_other_settings_is_in_no_table(
 
 
 def test_a_run_trained_by_other_code_is_in_no_table(checkout: Checkout) -> None:
-    checkout.edit("src/threephase/noise.py", lambda text: text + "\nEDITED = True\n")
+    checkout.edit("src/threephase/method/noise.py", lambda text: text + "\nEDITED = True\n")
     assert re.search(r"seed1/dae/provenance\.json: code was \"\w{16}\", asked is \"\w{16}\"", stale(checkout))
 
 
@@ -263,14 +248,19 @@ def graph(checkout: Checkout, config: list[str]) -> list[Job]:
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("graph.py")), *(f"config/{name}" for name in config)],
         cwd=checkout.folder, env=os.environ | {"PYTHONPATH": str(checkout.folder / "src")},
-        capture_output=True, text=True, check=True, timeout=100,
+        capture_output=True, text=True, check=True, timeout=500,
     )  # fmt: skip
     return [(rule, inputs, outputs) for rule, inputs, outputs in json.loads(done.stdout)]
 
 
 # Rules that may stand on the test split, and what is made of it.
-MAY_SEE_TEST = {"dataset", "audit", "evaluate", "results", "effects", *(f"table{number}" for number in range(1, 8))}
+MAY_SEE_TEST = {
+    "dataset", "audit", "evaluate", "results", "effects", "over_datasets", "claims", "classes",
+    "verdict",
+    *(f"table{number}" for number in range(1, 8)),
+}  # fmt: skip
 NOT_OF_DATA = {"audit_published"}
+PROBES = {"probe", "probe_base", "probes"}
 
 
 def trespassers(jobs: list[Job], leaks: frozenset[str] = frozenset()) -> set[str]:
@@ -293,15 +283,16 @@ def leaks_of(configs: list[str]) -> frozenset[str]:
     config = read([PROJECT / "config" / name for name in configs])
     found = set()
     for run in config.runs():
-        for part in prefixes(config.variants[run.variant]):
-            if config.phase_settings(run.dataset, run.model, recipe(part)).sees_test:
-                place = f"{run.dataset}/{run.model}/seed{run.seed}/{recipe(part)}"
+        for recipe in run.recipe.prefixes:
+            if config.phase_settings(run.dataset, run.model, recipe).sees_test:
+                place = f"{run.dataset}/{run.model}/seed{run.seed}/{recipe}"
                 found.add(f"results/checkpoints/{place}/complete.json")
     return frozenset(found)
 
 
-SHIPPED = [["config.yaml"], ["config.yaml", "demo-full.yaml"], ["paper.yaml"], ["paper.yaml", "capped.yaml"]]
-SHIPPED += [["paper.yaml", "capped.yaml", "sensitivity.yaml"], ["paper.yaml", "capped.yaml", "tuned.yaml"]]
+SHIPPED = [["config.yaml"], ["config.yaml", "demo-full.yaml"], ["config.yaml", "fair.yaml"]]
+SHIPPED += [["config.yaml", "splits.yaml"], ["paper.yaml"], ["paper.yaml", "capped.yaml"]]
+SHIPPED += [["paper.yaml", "capped.yaml", over] for over in ("sensitivity.yaml", "arms.yaml", "tuned.yaml")]
 LEAKING = [["paper.yaml", "capped.yaml", "forensics.yaml"], ["paper.yaml", "released.yaml"]]
 NO_GRIDS = {"hyperparameters.yaml"}
 
@@ -317,7 +308,9 @@ def test_nothing_that_trains_has_test_rows_among_its_inputs(config: list[str], t
     jobs = graph(Checkout.fresh(tmp_path / "fresh"), config)
     fetching = {"download_dataset", "download_model"}
     trains = {"dae", "cl", "joint", "ft"} | ({"study", "study_worker"} if "tuned.yaml" in config else set())
-    assert {rule for rule, _, _ in jobs} - fetching - trains <= {*MAY_SEE_TEST, *NOT_OF_DATA, "all", "base_model"}
+    trains |= {"baseline"} if "config.yaml" in config else set()
+    others = {*MAY_SEE_TEST, *NOT_OF_DATA, *PROBES, "all", "base_model"}
+    assert {rule for rule, _, _ in jobs} - fetching - trains <= others
     assert trains - {"joint"} <= {rule for rule, _, _ in jobs}
     assert leaks_of(config) == frozenset()
     assert trespassers(jobs) == set()
@@ -337,16 +330,22 @@ def test_of_what_trains_only_the_named_leaks_have_test_rows_among_their_inputs(
             assert any(file.endswith("test.parquet") for file in inputs)
 
 
+def test_the_walk_finds_a_baseline_that_reads_the_test_split(tmp_path: Path) -> None:
+    checkout = Checkout.fresh(tmp_path / "faulty")
+    checkout.edit("rules/baselines.smk", lambda text: text.replace('"train", "validation")', '"train", "test")', 1))
+    assert trespassers(graph(checkout, ["config.yaml"])) == {"baseline"}
+
+
 def test_the_walk_finds_a_phase_that_reads_the_test_split(tmp_path: Path) -> None:
     checkout = Checkout.fresh(tmp_path / "faulty")
     checkout.edit("rules/phases.smk", lambda text: text.replace('"train", "validation")', '"train", "test")', 1))
-    assert trespassers(graph(checkout, ["config.yaml"])) == {"cl"}
+    assert trespassers(graph(checkout, ["config.yaml"])) == {"cl", "ft"}  # one takes the inputs of the other
 
 
 def test_a_training_script_that_opens_the_test_split_fails(checkout: Checkout) -> None:
     checkout.edit(
-        "workflow/scripts/ft.py",
-        lambda text: text + '    __import__("pandas").read_parquet("results/data/topics/test.parquet")\n',
+        "src/threephase/phases/finetune.py",
+        lambda text: text.replace("    train = training_rows(", '    data.read("test")\n    train = training_rows(', 1),
     )
     said = checkout.snakemake("--until", "ft", "--", "FT", check=False)
     assert "a job that trains or selects tried to open the test split; only `evaluate` may" in said

@@ -1,14 +1,15 @@
 from pathlib import Path
 
-from threephase.job import job
+from threephase.jobs.frame import job
 
 with job(snakemake.log[0], snakemake.threads, f"base model · {snakemake.wildcards.model}"):
-    from threephase.base_model import make_base_model
-    from threephase.checkpoint import writing
+    from threephase.artifacts.folders import writing
+    from threephase.encoders.base_model import make_base_model
     from threephase.settings.base_model import BaseModelSettings
 
-    settings = BaseModelSettings(**snakemake.params.settings)
+    asked = snakemake.params.asked
+    settings = BaseModelSettings(**asked["settings"])
     found = snakemake.input.get("downloaded")
     downloaded = Path(found).parent if found else None
     with writing(Path(snakemake.output[0]).parent) as folder:
-        make_base_model(settings, folder, snakemake.params.code, snakemake.params.raw, downloaded)
+        make_base_model(settings, folder, asked["code"], asked["raw"], downloaded)

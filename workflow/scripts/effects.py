@@ -1,7 +1,9 @@
-from threephase.job import job
+from pathlib import Path
+
+from threephase.jobs.frame import job
 
 with job(snakemake.log[0], snakemake.threads, f"effects · {snakemake.wildcards.effect}") as outcome:
-    from threephase.effects import write_effects
+    from threephase.tables.effects import write_effects
 
-    found = write_effects(snakemake.params, snakemake.output)
-    outcome.says(f"{len(found)} comparisons")
+    stem = Path(snakemake.output[0]).with_suffix("")
+    outcome.says(f"{len(write_effects(**snakemake.params.asked, stem=stem))} comparisons")

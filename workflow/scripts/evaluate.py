@@ -1,18 +1,22 @@
 from pathlib import Path
 
-from threephase.job import job, run_title
+from threephase.jobs.frame import job
+from threephase.jobs.phase import run_title
 
-with job(snakemake.log[0], snakemake.threads, run_title("test", snakemake.wildcards), gpus=1) as outcome:
-    from threephase.evaluation import evaluate
-    from threephase.unfinished import forget, states_of
+rule = snakemake
+run = dict(rule.wildcards.items())
+with job(rule.log[0], rule.threads, run_title("test", run, rule.config["variants"]), gpus=1) as outcome:
+    from threephase.artifacts import layout
+    from threephase.evaluation.evaluate import evaluate
+    from threephase.training.states import forget
 
-    forget(states_of(**snakemake.wildcards))
+    forget(layout.states(**run))
     metrics = evaluate(
-        data=Path(snakemake.input.dataset).parent,
-        checkpoint=Path(snakemake.input.checkpoint).parent,
-        out=Path(snakemake.output[0]).parent,
-        code=snakemake.params.code,
-        **snakemake.params.settings,
+        data=Path(rule.input.dataset).parent,
+        checkpoint=Path(rule.input.checkpoint).parent,
+        out=Path(rule.output[0]).parent,
+        code=rule.params.asked["code"],
+        **rule.params.asked["settings"],
     )
     if "failed" in metrics:
         outcome.fails(f"nothing to test: {metrics['failed']}")

@@ -1,14 +1,15 @@
 from pathlib import Path
 
-from threephase.job import job
+from threephase.jobs.frame import job
 
 with job(snakemake.log[0], snakemake.threads, "results") as outcome:
-    from threephase.checkpoint import writing_file
-    from threephase.grid import Run
-    from threephase.results import collect
+    from threephase.artifacts.folders import writing_file
+    from threephase.artifacts.inert import as_csv
+    from threephase.evaluation.results import collect
+    from threephase.experiment.recipe import Run
 
-    runs = [Run(*run) for run in snakemake.params.runs]
-    table = collect(runs, snakemake.params.asked, Path("results"))
+    asked = snakemake.params.asked
+    table = collect([Run(*run) for run in asked["runs"]], asked["asked"], Path("results"))
     with writing_file(Path(snakemake.output[0])) as beside:
-        table.to_csv(beside, index=False)
+        beside.write_text(as_csv(table), encoding="utf-8")
     outcome.says(f"{len(table)} runs")

@@ -1,6 +1,10 @@
-from threephase.job import job
+from pathlib import Path
 
-with job(snakemake.log[0], snakemake.threads, "table4"):
-    from threephase.tables import table4, write_table
+from threephase.jobs.frame import job
 
-    write_table(table4, snakemake.params, snakemake.input.published, snakemake.output)
+with job(snakemake.log[0], snakemake.threads, snakemake.rule) as outcome:
+    from threephase.tables.ablation import write_table4
+
+    stem = Path(snakemake.output[0]).with_suffix("")
+    found = write_table4(**snakemake.params.asked, published=snakemake.input.published, stem=stem)
+    outcome.says(f"{len(found)} comparisons")

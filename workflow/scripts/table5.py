@@ -1,11 +1,12 @@
 from pathlib import Path
 
-from threephase.job import job
+from threephase.jobs.frame import job
 
 with job(snakemake.log[0], snakemake.threads, "table5"):
-    from threephase.settings_table import Column, with_tuned, write_table5
+    from threephase.tables.hyperparameters import Column, with_tuned, write_table5
 
-    given = snakemake.params
+    asked = snakemake.params.asked
     stem = Path(snakemake.output[0]).with_suffix("")
-    columns = with_tuned([Column(*column) for column in given.columns], snakemake.input.get("tuned") or [])
-    write_table5(columns, given.titles, given.reference, stem)
+    columns = [Column(*column) for column in asked["columns"]]
+    columns = with_tuned(columns, snakemake.input.get("tuned") or [], asked["fixed"])
+    write_table5(columns, asked["titles"], asked["reference"], stem)

@@ -1,0 +1,1 @@
+"""Rows come in: from files, packages, hubs and addresses; cleaned, split, stored."""

@@ -1,69 +1,75 @@
 """One file of rows, whatever its format, with the place of each row for errors that name it."""
 
 import csv
-import gzip
 import io
 import json
-from collections.abc import Iterator
+import math
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import pandas as pd
+from typing import Any, Literal, NamedTuple
 
 from threephase.errors import DataError
 
 # A field of a .csv beyond this is an open quote that swallowed the rest of the file, not a text.
 LARGEST_FIELD = 1_000_000
+# Texts shrink to a tenth; what grows a hundredfold, and beyond this many bytes, was made to fill a memory.
+LARGEST_EXPANSION, HARMLESS = 100, 200_000_000
+OTHER_SEPARATORS = ";\t|"
+Quotes = Literal["double", "none"]
 
 
 class FileRows(NamedTuple):
-    """Rows of a file: the wanted columns as strings (None: missing) and `line`; whether a later encoding read it."""
+    """Rows of a file: the values of the wanted columns, in their order, as strings (None: missing), and their lines."""
 
-    rows: pd.DataFrame
-    later_encoding: bool
+    values: list[list[str | None]]
+    lines: list[int]
+    later_encoding: bool = False  # whether another than the first encoding read it
 
 
-def read_file(path: Path, columns: list[str], encodings: list[str]) -> FileRows:
+class _Doubled(dict[str, Any]):
+    """An object of JSON with a key that stands twice, the last of which `json` keeps."""
+
+    key: str
+
+
+def read_file(path: Path, columns: list[str], encodings: list[str], quotes: Quotes = "double") -> FileRows:
     """Read the wanted columns of a .csv, .tsv, .jsonl or .parquet file, also gzipped.
 
-    `line` is the line on which a row begins (of .parquet: the row's number from 1). Raises DataError, with file
-    and line, for what cannot be read.
+    `columns` are the text's and then those of the labels. The line is the one on which a row begins (of .parquet: the
+    row's number from 1). Raises DataError, with file and line, for what cannot be read.
     """
     name = path.name.lower().removesuffix(".gz")
-    content = _content(path)
+    content = content_of(path)
     if not content:
         raise DataError(f"{path}: empty file; put rows in it, or take it out of the config")
     if name.endswith(".parquet"):
-        return FileRows(_parquet(path, content, columns), later_encoding=False)
+        return _parquet(path, content, columns)
     text, later = decode(path, content, encodings)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise DataError(f"{path}: line {line}: a NUL byte; save the file as plain text (UTF-16 has an encoding name)")
-    if name.endswith(".jsonl"):
-        found = list(_jsonl(path, text, columns))
-    else:
-        found = list(_separated(path, text, columns, "\t" if name.endswith(".tsv") else ","))
+    rows = _jsonl(path, text, columns) if name.endswith(".jsonl") else _separated(path, text, columns, quotes)
+    found = list(rows)
     if not found:
         raise DataError(f"{path}: a header and no rows; add rows, or take it out of the config")
-    return FileRows(pd.DataFrame(found, columns=[*columns, "line"], dtype=object), later)
+    return FileRows([values for values, _ in found], [line for _, line in found], later)
 
 
-def columns_of(path: Path, encodings: list[str]) -> list[str]:
+def columns_of(path: Path, encodings: list[str], quotes: Quotes = "double") -> list[str]:
     """Names of a file's columns: its header, the keys of its first object, or its schema."""
     name = path.name.lower().removesuffix(".gz")
-    content = _content(path)
+    content = content_of(path)
     if not content:
         raise DataError(f"{path}: empty file; put rows in it")
     if name.endswith(".parquet"):
-        import pyarrow.parquet as parquet
-
-        return list(parquet.ParquetFile(io.BytesIO(content)).schema_arrow.names)
+        return list(_open_parquet(path, content).schema_arrow.names)
     text, _ = decode(path, content, encodings)
     if name.endswith(".jsonl"):
         first = next(_objects(path, text), None)
         return list(first[1]) if first else []
-    csv.field_size_limit(LARGEST_FIELD)
-    return next(csv.reader(io.StringIO(text, newline=""), delimiter="\t" if name.endswith(".tsv") else ","), [])
+    separator = separator_of(path, text, quotes)
+    return _header(path, text, separator, quotes)
 
 
 def decode(path: Path, content: bytes, encodings: list[str]) -> tuple[str, bool]:
@@ -75,49 +81,144 @@ def decode(path: Path, content: bytes, encodings: list[str]) -> tuple[str, bool]
             return text, encoding != encodings[0]
         except UnicodeDecodeError as error:
             fault = fault or error
-        except LookupError:
-            raise DataError(f"{path}: there is no encoding '{encoding}'; correct `source.encodings`") from None
+        except (LookupError, UnicodeError, ValueError):
+            raise DataError(f"{path}: there is no encoding {encoding!r}; correct `source.encodings`") from None
     assert fault is not None
     line = content.count(b"\n", 0, fault.start) + 1
+    likely = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8, cp1252"
     raise DataError(
-        f"{path}: line {line}: not {' nor '.join(encodings)}; name its encoding, as `encodings: [utf-8, cp1252]` "
-        "under the dataset's `source`"
+        f"{path}: line {line}: not {' nor '.join(encodings)}; name its encoding, as `encodings: [{likely}]` under the "
+        "dataset's `source`"
     )
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
+    """A file's bytes, unpacked. Raises DataError for what cannot be read, or grows beyond measure."""
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: is no file that can be read twice (a folder, a pipe or a device); name a file")
     try:
         content = path.read_bytes()
-        return gzip.decompress(content) if path.name.lower().endswith(".gz") else content
-    except (EOFError, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: not a whole gzip file ({error}); copy it again") from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}; name a file that can") from None
+    return _unpacked(path, content) if path.name.lower().endswith(".gz") else content
 
 
-def _separated(path: Path, text: str, columns: list[str], separator: str) -> Iterator[list[Any]]:
+def _unpacked(path: Path, packed: bytes) -> bytes:
+    """All members of a gzip file, one after the other."""
+    parts, size = list[bytes](), 0
+    room = max(HARMLESS, LARGEST_EXPANSION * len(packed))
+    try:
+        while packed.strip(b"\0"):
+            unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            parts.append(unpacking.decompress(packed, room - size + 1))
+            size += len(parts[-1])
+            if size > room:
+                raise DataError(
+                    f"{path}: grows to more than {LARGEST_EXPANSION} times its size; if that is right, unpack it "
+                    "(gunzip) and name the plain file"
+                )
+            if not unpacking.eof:
+                raise EOFError("it ends too early")
+            packed = unpacking.unused_data
+    except (EOFError, zlib.error) as error:
+        raise DataError(f"{path}: not a whole gzip file ({error}); copy it again") from None
+    return b"".join(parts)
+
+
+def separator_of(path: Path, text: str, quotes: Quotes = "double") -> str:
+    """What separates the columns: a tab in a .tsv; a comma in a .csv, or what its header has instead."""
+    if path.name.lower().removesuffix(".gz").endswith(".tsv"):
+        return "\t"
+    header = text[:LARGEST_FIELD].partition("\n")[0]
+    others = [separator for separator in OTHER_SEPARATORS if separator in header]
+    return others[0] if others and len(_header(path, text, ",", quotes)) == 1 else ","
+
+
+def _reader(text: str, separator: str, quotes: Quotes) -> Any:
     csv.field_size_limit(LARGEST_FIELD)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    lines = io.StringIO(text, newline="")
+    if quotes == "none":
+        return csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE, strict=True)
+    return csv.reader(lines, delimiter=separator, strict=True)
+
+
+def _header(path: Path, text: str, separator: str, quotes: Quotes) -> list[str]:
+    try:
+        return next(_reader(text, separator, quotes), [])
+    except csv.Error as error:
+        raise _broken(path, 1, error) from None
+
+
+def _separated(path: Path, text: str, columns: list[str], quotes: Quotes) -> list[tuple[list[str | None], int]]:
+    """Rows with their lines, read strictly: what stands in quotes ends with a quote and goes to the next separator."""
+    separator = separator_of(path, text, quotes)
+    rows = _reader(text, separator, quotes)
+    found: list[tuple[list[str | None], int]] = []
+    several: list[tuple[int, int]] = []  # first and last line of rows over several lines
     start = 1
     try:
-        header = next(lines, [])
+        header: list[str] = next(rows, [])
         places = _places(path, header, columns)
-        start = lines.line_num + 1
-        for row in lines:
+        start = rows.line_num + 1
+        for row in rows:
             if row:
                 if len(row) != len(header):
                     raise DataError(
                         f"{path}: line {start}: {len(row)} fields under a header of {len(header)}; "
                         f"put a text that holds '{separator}' or a quote in double quotes"
                     )
-                yield [*(row[place] for place in places), start]
-            start = lines.line_num + 1
+                found.append(([row[place] for place in places], start))
+                if rows.line_num > start:
+                    several.append((start, rows.line_num))
+            start = rows.line_num + 1
     except csv.Error as error:
-        if "field larger" in str(error):
+        raise _broken(path, start, error) from None
+    if several:
+        labels = [{values[place] for values, _ in found} for place in range(1, len(columns))]
+        _refuse_swallowed(path, text, several, _row_like(separator, len(header), places[1:], labels))
+    return found
+
+
+def _broken(path: Path, line: int, error: csv.Error) -> DataError:
+    if "field larger" in str(error):
+        return DataError(f"{path}: line {line}: a field of more than {LARGEST_FIELD:,} characters; close its quote")
+    if "unexpected end" in str(error):
+        fault = "a quote opens and is never closed"
+    elif "expected after" in str(error):
+        fault = "a quote closes in the middle of a field"
+    else:
+        return DataError(f"{path}: line {line}: cannot be read ({error}); save it as plain text with quoted fields")
+    return DataError(
+        f"{path}: line {line}: {fault}; double the quotes within a quoted text, or set `quotes: none` under the "
+        "dataset's `source` where the file quotes nothing"
+    )
+
+
+def _row_like(separator: str, fields: int, places: list[int], labels: list[set[str | None]]) -> Callable[[str], bool]:
+    """Whether a line of a quoted text looks like a row by itself: as many fields, with labels that other rows have."""
+
+    def looks(line: str) -> bool:
+        parts = line.split(separator)
+        if len(parts) != fields or fields == 1:
+            return False
+        if separator == "\t":  # which texts hardly have
+            return True
+        known = [parts[place] in names for place, names in zip(places, labels, strict=True)]
+        return all(known) and bool(known)
+
+    return looks
+
+
+def _refuse_swallowed(path: Path, text: str, several: list[tuple[int, int]], looks: Callable[[str], bool]) -> None:
+    """Two stray quotes make one text of the rows between them, and only what these look like tells."""
+    lines = [line.rstrip("\r\n") for line in io.StringIO(text, newline="")]
+    for first, last in several:
+        if all(map(looks, lines[first - 1 : last])):
             raise DataError(
-                f"{path}: line {start}: a field of more than {LARGEST_FIELD:,} characters; close its quote"
-            ) from None
-        raise DataError(f"{path}: line {start}: not valid {separator!r}-separated text: {error}") from None
+                f"{path}: line {first}: the quote that opens here swallows what look like rows, to line {last}; double "
+                "the quotes within a quoted text, or set `quotes: none` under the dataset's `source` where the file "
+                "quotes nothing"
+            )
 
 
 def _places(path: Path, header: list[str], columns: list[str]) -> list[int]:
@@ -131,52 +232,115 @@ def _places(path: Path, header: list[str], columns: list[str]) -> list[int]:
 def _refuse_missing_columns(path: Path, columns: list[str], there: list[str]) -> None:
     for name in columns:
         if name not in there:
-            shown = ", ".join(there[:20])
+            shown = ", ".join(column if len(column) <= 60 else f"{column[:59]}…" for column in there[:20])
+            shown = " ".join(shown.split())
             raise DataError(f"{path}: no column '{name}'; it has: {shown}. Name yours under the dataset's `source`")
 
 
-def _jsonl(path: Path, text: str, columns: list[str]) -> Iterator[list[Any]]:
+def _jsonl(path: Path, text: str, columns: list[str]) -> Iterator[tuple[list[str | None], int]]:
     first = True
     for number, row in _objects(path, text):
         _refuse_missing_columns(path, columns if first else [], list(row))
         first = False
-        yield [*(_plain(path, number, row.get(name)) for name in columns), number]
+        yield [_plain(path, number, row.get(name)) for name in columns], number
 
 
 def _objects(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a .jsonl file with their lines."""
+    """The objects of a .jsonl file with their lines. NaN and infinities, which are no JSON, are missing values."""
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{path}: line {number}: not valid JSON: {error}") from None
+            row = json.loads(line, object_pairs_hook=_object, parse_constant=lambda _: None)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}: line {number}: not valid JSON: {_first_line(error)}; write it anew") from None
         if not isinstance(row, dict):
             raise DataError(f'{path}: line {number}: not an object like {{"text": …, "label": …}}')
+        if isinstance(row, _Doubled):
+            raise DataError(f"{path}: line {number}: the key '{row.key}' stands there twice; drop one")
         yield number, row
 
 
-def _parquet(path: Path, content: bytes, columns: list[str]) -> pd.DataFrame:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    names = [name for name, _ in pairs]
+    doubled = _Doubled(found)
+    doubled.key = next(name for name in names if names.count(name) > 1)
+    return doubled
+
+
+def _open_parquet(path: Path, content: bytes) -> Any:
     import pyarrow.parquet as parquet
 
     try:
         table = parquet.ParquetFile(io.BytesIO(content))
-        _refuse_missing_columns(path, columns, table.schema_arrow.names)
-        found = table.read(columns=columns).to_pylist()
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a whole .parquet file: {error}") from None
+        raise DataError(f"{path}: not a whole .parquet file: {_first_line(error)}; copy it again") from None
+    groups = (table.metadata.row_group(place) for place in range(table.metadata.num_row_groups))
+    size = max(table.metadata.num_rows, sum(group.total_byte_size for group in groups))
+    if size > max(HARMLESS, LARGEST_EXPANSION * len(content)):
+        raise DataError(
+            f"{path}: grows to more than {LARGEST_EXPANSION} times its size; if that is right, write it anew without "
+            "compression"
+        )
+    return table
+
+
+def _parquet(path: Path, content: bytes, columns: list[str]) -> FileRows:
+    table = _open_parquet(path, content)
+    _places(path, table.schema_arrow.names, columns)
+    try:
+        found = table.read(columns=columns).to_pylist()
+    except (OSError, ValueError, UnicodeError) as error:
+        raise DataError(f"{path}: not a whole .parquet file: {_first_line(error)}; copy it again") from None
     if not found:
         raise DataError(f"{path}: holds no rows; add rows, or take it out of the config")
-    rows = [[*(_plain(path, line, row[name]) for name in columns), line] for line, row in enumerate(found, start=1)]
-    return pd.DataFrame(rows, columns=[*columns, "line"], dtype=object)
+    names = _class_names(table.schema_arrow.metadata or {})
+    lines = list(range(1, len(found) + 1))
+    values = [
+        [_plain(path, line, _named(path, line, row[name], names.get(name))) for name in columns]
+        for line, row in zip(lines, found, strict=True)
+    ]
+    return FileRows(values, lines)
+
+
+def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
+    """Names of the classes that the library `datasets` keeps as numbers, by column."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        return {name: kind["names"] for name, kind in features.items() if kind.get("_type") == "ClassLabel"}
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _named(path: Path, line: int, value: Any, names: list[str] | None) -> Any:
+    """A class's name for its number; -1, which stands for no label there, is a missing one."""
+    if names is None or not isinstance(value, int) or isinstance(value, bool):
+        return value
+    if value >= len(names):
+        raise DataError(f"{path}: line {line}: class {value} has no name among the {len(names)} of the file's metadata")
+    return names[value] if value >= 0 else None
 
 
 def _plain(path: Path, line: int, value: Any) -> str | None:
-    if value is None or isinstance(value, str):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"{path}: line {line}: half of a character (a lone surrogate); write the text anew"
+            ) from None
         return value
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
         return str(value)
     raise DataError(f"{path}: line {line}: a {type(value).__name__} where a text or a label should be")
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]

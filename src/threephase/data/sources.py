@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Callable
-from importlib.metadata import packages_distributions, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from threephase.checkpoint import ORIGIN, read_json, verify
-from threephase.data.files import decode, read_file
-from threephase.data.places import files_of, has_known_format
+from threephase.artifacts.folders import ORIGIN, read_json, verify
+from threephase.data.files import content_of, decode, read_file
+from threephase.data.packages import package_folder, package_version
+from threephase.data.places import class_files, files_of, has_known_format
 from threephase.errors import DataError
 from threephase.settings.dataset import Source
 
@@ -20,7 +19,10 @@ _FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(\.\d*)?[eE][+-]?\d+|nan|inf(inity
 
 
 class RawRows(NamedTuple):
-    """Rows as they were found, by split: `text` and the source's label columns as strings, and `place` for errors."""
+    """Rows as they were found, by split: `text`, `source.label_columns` as strings, and `place` for errors.
+
+    `source` is the place without the folder of a package or download, which is another one on another machine.
+    """
 
     splits: dict[str, pd.DataFrame]
     origin: dict[str, Any]  # kind; package and version, repository and commit, or paths; files in a later encoding
@@ -50,48 +52,40 @@ def read_source(source: Source, downloaded: Path | None = None) -> RawRows:
     for split, name in source.named_splits.items():
         where = root / (f"{split}.parquet" if source.kind == "hub" else name)
         labels = [] if split == "unlabelled" else source.labels
+        names = source.label_columns[: len(labels)]
         rows, later = _read(where, source, labels)
-        splits[split] = _checked(rows, labels, source.label_map)
+        rows = _checked(rows.set_axis(["text", *names, "place"], axis=1), names, source.label_map)
+        inside = rows["place"].str.removeprefix(f"{root}/") if root != Path() else rows["place"]
+        splits[split] = rows.assign(source=inside.astype("str"))
         later_files += later
         origin[split] = name
     labelled = pd.concat([rows for split, rows in splits.items() if split != "unlabelled"], ignore_index=True)
-    for column in source.labels:
+    for column in source.label_columns:
         _refuse_numbers(labelled, column)
     return RawRows(splits, origin | {"later_encoding_files": later_files})
 
 
-def package_folder(package: str) -> Path:
-    """Folder of an installed package, found without importing it."""
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise DataError(f"package '{package}' is not installed; for the demo: pip install 'threephase[demo]'")
-    return Path(spec.submodule_search_locations[0])
-
-
-def package_version(package: str) -> dict[str, Any]:
-    """Name and version of the distribution that an installed package came with."""
-    distributions = packages_distributions().get(package, [])
-    return {"package": package, "version": version(distributions[0]) if distributions else "unknown"}
-
-
 def _read(path: Path, source: Source, labels: list[str]) -> tuple[pd.DataFrame, int]:
-    """Rows of a file, of files, of class folders or of a file for each column; how many needed a later encoding."""
+    """Text, labels and place of each row of a file, of files, of class folders or of a file for each column.
+
+    And how many files needed a later encoding.
+    """
     columns = [source.text, *labels]
     if path.is_dir() and (path / source.text).is_file():
         return _read_columns(path, columns, source)
-    if path.is_dir() and next(path.glob("*/*.txt"), None):
+    if path.is_dir() and class_files(path):
         return _read_class_folders(path, labels, source)
     files = files_of(path)
     wrong = [file for file in files if not has_known_format(file)]
     if wrong:
         raise DataError(f"{wrong[0]}: not a .csv, .tsv, .jsonl or .parquet file (or one of these as .gz)")
-    read = [read_file(file, columns, source.encodings) for file in files]
-    tables = [
-        table.rows.assign(place=[f"{file}: line {line}" for line in table.rows["line"]])
+    read = [read_file(file, columns, source.encodings, source.quotes) for file in files]
+    rows = [
+        [*values, f"{file}: line {line}"]
         for file, table in zip(files, read, strict=True)
+        for values, line in zip(table.values, table.lines, strict=True)
     ]
-    rows = pd.concat(tables, ignore_index=True).drop(columns="line")
-    return rows.rename(columns={source.text: "text"}), sum(table.later_encoding for table in read)
+    return pd.DataFrame(rows, dtype=object), sum(table.later_encoding for table in read)
 
 
 def _read_columns(path: Path, columns: list[str], source: Source) -> tuple[pd.DataFrame, int]:
@@ -100,25 +94,27 @@ def _read_columns(path: Path, columns: list[str], source: Source) -> tuple[pd.Da
     for column in columns:
         file = path / column
         if not file.is_file():
-            raise DataError(f"{file}: no such file, though the column '{source.text}' lies beside it")
-        text, later = decode(file, file.read_bytes(), source.encodings)
+            raise DataError(f"{file}: no such file, though the column '{source.text}' lies beside it; put it there")
+        text, later = decode(file, content_of(file), source.encodings)
         found[column] = text.removesuffix("\n").split("\n")
         later_files += later
     if len({len(lines) for lines in found.values()}) > 1:
         counts = ", ".join(f"{column} {len(lines)}" for column, lines in found.items())
         raise DataError(f"{path}: its columns have different numbers of lines ({counts}); copy them again")
     places = [f"{path / source.text}: line {line}" for line in range(1, len(found[source.text]) + 1)]
-    return pd.DataFrame(found, dtype=object).assign(place=places).rename(columns={source.text: "text"}), later_files
+    return pd.DataFrame([list(row) for row in zip(*found.values(), places, strict=True)], dtype=object), later_files
 
 
 def _read_class_folders(path: Path, labels: list[str], source: Source) -> tuple[pd.DataFrame, int]:
     """One row for each file `class/name.txt`, in the order of their paths."""
     rows, later_files = [], 0
-    for file in sorted(path.glob("*/*.txt")):
-        text, later = decode(file, file.read_bytes(), source.encodings)
+    if len(labels) > 1:
+        raise DataError(f"{path}: folders of classes have one level of labels, not {', '.join(labels)}; name one")
+    for file in class_files(path):
+        text, later = decode(file, content_of(file), source.encodings)
         later_files += later
         rows.append([text, *[file.parent.name][: len(labels)], str(file)])
-    return pd.DataFrame(rows, columns=["text", *labels, "place"], dtype=object), later_files
+    return pd.DataFrame(rows, dtype=object), later_files
 
 
 def _checked(rows: pd.DataFrame, labels: list[str], label_map: dict[str, str]) -> pd.DataFrame:

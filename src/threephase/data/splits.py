@@ -1,74 +1,109 @@
 """From raw rows to the four splits: clean, drop repeats and leaks, hold out test and validation, limit."""
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from threephase.data.cleaning import clean
 from threephase.errors import DataError
 from threephase.seeding import generator
-from threephase.settings.dataset import SPLITS, DatasetSettings
+from threephase.settings.dataset import SPLITS, DatasetSettings, Fold
+
+MERGED = "other"  # the class that `rare: merge` makes of the rare ones
+EXAMPLES = 3
+# Signs that show nothing: soft hyphen, joiners, marks of direction, byte order mark.
+_NO_WIDTH = "[\u00ad\u200b-\u200f\u2060\ufeff]"
 
 
 @dataclass(frozen=True)
 class SplitData:
-    """A dataset ready for the phases: splits with `text` and `label_0 … label_{L-1}` (places in `label_names`)."""
+    """A dataset ready for the phases: splits with `text` and `label_0 … label_{L-1}` (places in `label_names`).
+
+    Test rows have `source` too, where they stand in what was read, if that is known.
+    """
 
     splits: dict[str, pd.DataFrame]
     label_names: list[list[str]]
     report: dict[str, Any]
 
 
-def split(raw: dict[str, pd.DataFrame], settings: DatasetSettings) -> SplitData:
+def split(raw: dict[str, pd.DataFrame], settings: DatasetSettings, fold: Fold | None = None) -> SplitData:
     """Clean the rows and split them as the paper does (section 4.1, Table 1).
 
-    Each split is a function of `split_seed` alone, never of a run's seed. Test rows come first out of the
-    cleaned rows; but for a limit they are not touched afterwards. Raises DataError for a row without text, for
-    a single class and for a class too small to be on both sides of a split.
+    Each split is a function of `split_seed` alone, never of a run's seed; of repeated splits (`settings.splits`), of
+    it and of the `fold` that is the test split. Test rows come first out of the cleaned rows; but for a limit they are
+    not touched afterwards. Raises DataError for a row without text, for a single class, for a class too small to be on
+    both sides of a split or in every fold, for levels of labels that are none, and for a split whose classes training
+    does not know.
     """
-    labels = settings.source.labels
+    labels = settings.source.label_columns
     report: dict[str, Any] = {"rows_read": _sizes(raw)}
-    splits = {name: _cleaned(rows, settings.drop_empty) for name, rows in raw.items()}
+    splits = {name: _cleaned(rows, settings) for name, rows in raw.items()}
     report["empty_dropped"] = _fewer(raw, splits)
     _refuse_one_class(splits["train"], labels[-1])
+    _refuse_false_levels(splits["train"], labels)
+    report["two_labels"] = _two_labels(splits, labels[-1])
     if settings.drop_repeats:
         kept = {name: rows.drop_duplicates("text", ignore_index=True) for name, rows in splits.items()}
         report["repeats_dropped"] = _fewer(splits, kept)
         splits = kept
-    if "test" not in splits:
+    splits, few, report["rare"] = _with_policy_for_rare(splits, labels, settings)
+    if fold is not None:
+        splits["train"], splits["test"], few = _test_fold(splits["train"], fold, labels[-1], settings, few)
+        report["split"] = fold._asdict()
+        # What else is drawn of this fold's training rows is a function of the fold as well.
+        seed = int(generator(settings.split_seed, "split", *fold).integers(2**32))
+        settings = settings.model_copy(update={"split_seed": seed})
+    elif "test" not in splits:
         assert settings.test_size is not None  # the settings refuse a dataset with neither
-        splits["train"], splits["test"] = _hold_out(splits["train"], settings.test_size, labels[-1], "test", settings)
+        splits["train"], splits["test"] = _hold_out(
+            splits["train"], settings.test_size, labels[-1], "test", settings, few
+        )
+    _refuse_strangers(splits, labels[-1])
     if settings.drop_leaks:
         kept = {
             name: _without_texts_of(splits["test"], rows) if name != "test" else rows for name, rows in splits.items()
         }
         report["leaks_dropped"] = _fewer(splits, kept)
         splits = kept
+    spare = []
     if settings.class_sizes:
-        splits["train"] = _shrink_classes(splits["train"], settings.class_sizes, labels[-1], settings.split_seed)
+        places = _of_class_sizes(splits["train"], settings.class_sizes, labels[-1], settings.split_seed)
+        spare.append(splits["train"].drop(places))
+        splits["train"] = splits["train"].loc[places].reset_index(drop=True)
         report["class_sizes"] = dict(settings.class_sizes)
     report["validation_held_out"] = "validation" not in splits
     if report["validation_held_out"]:
         splits["train"], splits["validation"] = _hold_out(
-            splits["train"], settings.validation_size, labels[-1], "validation", settings
+            splits["train"], settings.validation_size, labels[-1], "validation", settings, few
         )
     splits.setdefault("unlabelled", pd.DataFrame({"text": pd.Series(dtype="str")}))
     report["rows_before_limits"] = _sizes(splits)
-    splits = {name: _limited(splits[name], name, labels[-1], settings) for name in SPLITS}
+    stay = {name: _within_limit(splits[name], name, labels[-1], settings) for name in SPLITS}
+    spare.append(splits["train"].drop(stay["train"]))
+    splits = {name: rows.loc[stay[name]].reset_index(drop=True) for name, rows in splits.items()}
+    if settings.spare == "unlabelled":
+        texts = [splits["unlabelled"], *(rows[["text"]] for rows in spare)]
+        splits["unlabelled"] = pd.concat(texts, ignore_index=True)
     if settings.chunk_words:
         splits = {name: _chunked(rows, settings.chunk_words) for name, rows in splits.items()}
     names = [_label_names(splits, column) for column in labels]
     coded = {name: _coded(splits[name], labels, names) for name in SPLITS}
+    if "source" in splits["test"]:
+        coded["test"]["source"] = splits["test"]["source"].astype("str")
     report["counts"] = {name: _counts(coded[name], names) for name in SPLITS}
     return SplitData(coded, names, report)
 
 
 def normal_form(texts: pd.Series) -> pd.Series:
-    """Texts without regard to case and blanks, by which leaks are found."""
-    return texts.str.casefold().str.split().str.join(" ")
+    """Texts without regard to case, blanks, Unicode form and signs of no width, by which leaks are found."""
+    compatible = texts.str.normalize("NFKC").str.casefold().str.normalize("NFKC")
+    return compatible.str.replace(_NO_WIDTH, "", regex=True).str.split().str.join(" ")
 
 
 def stratified_sample(classes: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -93,12 +128,12 @@ def stratified_sample(classes: np.ndarray, size: int, rng: np.random.Generator) 
     return np.sort(np.concatenate(chosen))
 
 
-def _cleaned(rows: pd.DataFrame, drop_empty: bool) -> pd.DataFrame:
-    rows = rows.assign(text=rows["text"].map(clean))
+def _cleaned(rows: pd.DataFrame, settings: DatasetSettings) -> pd.DataFrame:
+    rows = rows.assign(text=rows["text"].map(lambda text: clean(text, settings.cleaning)))
     empty = rows["text"] == ""
     if empty.all():
         raise DataError("no row has any text left after cleaning; check the source's text column")
-    if empty.any() and not drop_empty:
+    if empty.any() and not settings.drop_empty:
         others = int(empty.sum()) - 1
         raise DataError(
             f"{_place(rows, empty)}: no text is left after cleaning"
@@ -113,24 +148,166 @@ def _refuse_one_class(rows: pd.DataFrame, label: str) -> None:
         raise DataError(f"every training row has the label '{classes[0]}' in '{label}'; a classifier needs two classes")
 
 
-def _hold_out(
-    rows: pd.DataFrame, size: int | float, label: str, split: str, settings: DatasetSettings
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows that stay and rows held out, stratified by class."""
-    alone = ~rows[label].duplicated(keep=False)
-    if alone.any():
-        name = rows[label][alone.idxmax()]
+def _refuse_false_levels(rows: pd.DataFrame, labels: list[str]) -> None:
+    """Raise DataError where a column that should be the finer level cuts across all classes of the coarser one."""
+    for coarse, fine in pairwise(labels):
+        parents = rows.groupby(fine)[coarse].nunique()
+        if (parents > 1).all():
+            raise DataError(
+                f"source.labels: no class of '{fine}' lies within one class of '{coarse}', so that it is no finer "
+                "level of it; name the levels from coarse to fine, or make a dataset of each column"
+            )
+
+
+def _two_labels(splits: dict[str, pd.DataFrame], label: str) -> dict[str, Any]:
+    """Texts that stand with more than one label in the labelled splits together, before any is dropped."""
+    labelled = [rows for rows in splits.values() if label in rows]
+    rows = pd.concat([part[["text", label]] for part in labelled], ignore_index=True)
+    rows["form"] = normal_form(rows["text"])
+    labels = rows.groupby("form", sort=False)[label].nunique()
+    doubled = rows[rows["form"].isin(labels[labels > 1].index)]
+    first = doubled.drop_duplicates("form")["text"]
+    return {"texts": len(first), "rows": len(doubled), "examples": first.head(EXAMPLES).tolist()}
+
+
+def _with_policy_for_rare(
+    splits: dict[str, pd.DataFrame], labels: list[str], settings: DatasetSettings
+) -> tuple[dict[str, pd.DataFrame], set[str], dict[str, int]]:
+    """The splits after `rare`; the classes that are not held out; and the rows of the rare ones."""
+    held_out = [name for name in ("validation", "test") if name not in splits]
+    needed = 1 + len(held_out)
+    least = settings.rare_below or needed
+    label, sizes = labels[-1], splits["train"][labels[-1]].value_counts()
+    rare = {str(name): int(size) for name, size in sorted(sizes.items()) if size < least}
+    if held_out and len(sizes) - len(rare) < 2 and settings.rare == "keep_in_train":
         raise DataError(
-            f"{_place(rows, alone)}: the only row of class '{name}' cannot be in train and in {split} "
-            f"({int(alone.sum())} such classes); add rows, merge it by `source.label_map`, or name {split} rows"
+            f"'{label}' has {len(sizes)} classes, of which {len(sizes) - len(rare)} have {least} rows or more; two are "
+            "needed to hold out rows: is it the column of the labels?"
         )
+    if settings.rare == "keep_in_train":
+        return splits, set(rare), rare
+    if rare and settings.rare == "drop":
+        splits = {
+            name: rows[~rows[label].isin(rare)].reset_index(drop=True) if label in rows else rows
+            for name, rows in splits.items()
+        }
+    elif rare and settings.rare == "merge":
+        splits = {name: _merged(rows, labels, set(rare)) if label in rows else rows for name, rows in splits.items()}
+    _refuse_one_class(splits["train"], label)
+    sizes = splits["train"][label].value_counts()
+    few = splits["train"][label].isin(sizes[sizes < needed].index)
+    if few.any() or (rare and settings.rare == "error"):
+        few |= splits["train"][label].isin(rare)
+        name = splits["train"][label][few.idxmax()]
+        others = splits["train"][label][few].nunique() - 1
+        wanted = max(needed, least)
+        raise DataError(
+            f"{_place(splits['train'], few)}: class '{name}' has {_rows(int(sizes[name]))}, and {wanted} are needed to "
+            f"be in {', '.join(['train', *held_out])}{f' (and {others} more such classes)' if others else ''}; add "
+            "rows, merge it by `source.label_map`, or let `rare` say what becomes of it: keep_in_train, merge, drop"
+        )
+    return splits, set(), rare
+
+
+def _merged(rows: pd.DataFrame, labels: list[str], rare: set[str]) -> pd.DataFrame:
+    """Rows with one class in place of those that are rare, or one below each class of the coarser levels."""
+    parents = rows[labels[:-1]].agg(" / ".join, axis=1) + " / " if len(labels) > 1 else pd.Series("", index=rows.index)
+    return rows.assign(**{labels[-1]: rows[labels[-1]].mask(rows[labels[-1]].isin(rare), parents + MERGED)})
+
+
+def _refuse_strangers(splits: dict[str, pd.DataFrame], label: str) -> None:
+    """Raise DataError where no class of a split is one that training knows: no answer could be right."""
+    known = set(splits["train"][label])
+    for name in ("validation", "test"):
+        if name in splits and not known & (classes := set(splits[name][label])):
+            raise DataError(
+                f"no class of {name} in '{label}' ({_some(classes)}) is one of train ({_some(known)}); write labels in "
+                "one way in all files, or map them under `source.label_map`"
+            )
+
+
+def _some(names: set[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in sorted(names)[:EXAMPLES])
+    return f"{shown} …" if len(names) > EXAMPLES else shown
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
+
+
+def _hold_out(
+    rows: pd.DataFrame, size: int | float, label: str, split: str, settings: DatasetSettings, few: set[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows that stay and rows held out, stratified by class, with every class on both sides but for the `few`."""
+    sizes = rows[label].value_counts()
+    alone = rows[label].isin(sizes[sizes < 2].index) & ~rows[label].isin(few)
+    if alone.any() and settings.rare != "keep_in_train":
+        raise DataError(
+            f"{_place(rows, alone)}: the only row that is left of class '{rows[label][alone.idxmax()]}' cannot be in "
+            f"train and in {split} ({int(alone.sum())} such classes); add rows, merge it by `source.label_map`, or set "
+            "`rare: keep_in_train`"
+        )
+    stays = alone | rows[label].isin(few)
+    shared = rows[~stays]
+    if isinstance(size, float):  # a share holds each class at least once
+        size = max(math.ceil(size * len(shared)), shared[label].nunique())
     try:
-        stay, held = train_test_split(rows, test_size=size, stratify=rows[label], random_state=settings.split_seed)
+        _, held = train_test_split(shared, test_size=size, stratify=shared[label], random_state=settings.split_seed)
     except ValueError as error:
         raise DataError(
-            f"cannot hold out {size} of {len(rows)} rows for {split} with every class on both sides: {error}"
+            f"cannot hold out {size} of {len(shared)} rows for {split} with every class on both sides: {error}"
         ) from None
-    return stay.sort_index().reset_index(drop=True), held.sort_index().reset_index(drop=True)
+    rng = generator(settings.split_seed, "every-class", SPLITS.index(split))
+    out = with_every_class(shared[label].to_numpy(), shared.index.isin(held.index), rng)
+    held = shared[out]
+    return rows.drop(held.index).reset_index(drop=True), held.reset_index(drop=True)
+
+
+def with_every_class(classes: np.ndarray, held: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Which rows are held out (n,), as many as before, where each class of two rows or more is on both sides.
+
+    A draw by shares alone leaves small classes on one side. Each of these changes places with a row of the class that
+    this side serves most generously. `classes` (n,) are those of the rows, `held` (n,) is the draw.
+    """
+    held = held.copy()
+    for side in (True, False):
+        for name in np.unique(classes):
+            own = np.flatnonzero(classes == name)
+            if len(own) < 2 or (held[own] == side).any():
+                continue
+            there = [(np.sum((classes == other) & (held == side)), other) for other in np.unique(classes[held == side])]
+            count, generous = max(there, key=lambda pair: pair[0])
+            if count < 2:
+                continue
+            held[rng.choice(np.flatnonzero((classes == generous) & (held == side)))] = not side
+            held[rng.choice(own)] = side
+    return held
+
+
+def _test_fold(
+    rows: pd.DataFrame, fold: Fold, label: str, settings: DatasetSettings, few: set[str]
+) -> tuple[pd.DataFrame, pd.DataFrame, set[str]]:
+    """Rows of the other folds, rows of the test fold, stratified by class, and the classes that are not held out.
+
+    The folds of a repeat are a function of `split_seed` and the repeat.
+    """
+    assert settings.splits is not None  # who names a fold has them
+    folds = settings.splits.folds
+    counts = rows[label].value_counts()
+    small = sorted(set(counts[counts < folds].index) - few)
+    if small and settings.rare != "keep_in_train":
+        raise DataError(
+            f"class '{small[0]}' has {counts[small[0]]} rows for the {folds} folds of `splits`, of which each tests "
+            f"every class ({len(small)} such classes); lower `folds`, add rows, merge it by `source.label_map`, or set "
+            "`rare: keep_in_train`"
+        )
+    few = few | set(small)
+    shared = rows[~rows[label].isin(few)]
+    seed = int(generator(settings.split_seed, "folds", fold.repeat).integers(2**32))
+    divided = StratifiedKFold(folds, shuffle=True, random_state=seed).split(shared, shared[label])
+    _, places = list(divided)[fold.fold - 1]
+    held = shared.iloc[places]
+    return rows.drop(held.index).reset_index(drop=True), held.reset_index(drop=True), few
 
 
 def _without_texts_of(test: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -140,14 +317,14 @@ def _without_texts_of(test: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return kept.reset_index(drop=True)
 
 
-def _limited(rows: pd.DataFrame, split: str, label: str, settings: DatasetSettings) -> pd.DataFrame:
-    """The rows, or a sample of them if there are more than the limit of their split."""
+def _within_limit(rows: pd.DataFrame, split: str, label: str, settings: DatasetSettings) -> np.ndarray:
+    """Places of the rows, or of a sample of them if there are more than the limit of their split."""
     limit = getattr(settings.limits, split)
     if limit is None or len(rows) <= limit:
-        return rows
+        return np.arange(len(rows))
     classes = rows[label].to_numpy() if label in rows else np.zeros(len(rows))
     rng = generator(settings.split_seed, "limits", SPLITS.index(split))
-    return rows.iloc[stratified_sample(classes, limit, rng)].reset_index(drop=True)
+    return stratified_sample(classes, limit, rng)
 
 
 def _chunked(rows: pd.DataFrame, words: int) -> pd.DataFrame:
@@ -174,8 +351,8 @@ def _fewer(before: dict[str, pd.DataFrame], after: dict[str, pd.DataFrame]) -> d
     return {name: len(rows) - len(after[name]) for name, rows in before.items()}
 
 
-def _shrink_classes(rows: pd.DataFrame, sizes: dict[str, int], label: str, seed: int) -> pd.DataFrame:
-    """The wanted number of rows of each class that `sizes` names; other classes stay whole."""
+def _of_class_sizes(rows: pd.DataFrame, sizes: dict[str, int], label: str, seed: int) -> np.ndarray:
+    """Places of the wanted number of rows of each class that `sizes` names; other classes stay whole."""
     available = rows[label].value_counts()
     chosen = []
     for place, name in enumerate(sorted(available.index)):
@@ -187,7 +364,7 @@ def _shrink_classes(rows: pd.DataFrame, sizes: dict[str, int], label: str, seed:
     unknown = set(sizes) - set(available.index)
     if unknown:
         raise DataError(f"class_sizes names no class of the data: {', '.join(sorted(unknown))}")
-    return rows.iloc[np.sort(np.concatenate(chosen))].reset_index(drop=True)
+    return np.sort(np.concatenate(chosen))
 
 
 def _label_names(splits: dict[str, pd.DataFrame], column: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""The phases, each from (data, parent checkpoint, settings, seed) to a checkpoint."""

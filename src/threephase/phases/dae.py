@@ -1,153 +1,206 @@
 """Phase 1: a denoising autoencoder moves the encoder to the texts of the task (section 3.1)."""
 
+from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
-import pandas as pd
 import torch
 from sentence_transformers import SentenceTransformer
 from torch.utils.data import Dataset
 
-from threephase.batches import Key, ShuffledBatches
-from threephase.checkpoint import fingerprint
-from threephase.data.store import read_split
-from threephase.encoder import add_dense
-from threephase.engines import AnyEncoder, embed
-from threephase.losses import ReconstructionLoss
-from threephase.noise import delete_nltk_words
+from threephase.artifacts.folders import fingerprint
+from threephase.data.store import Splits
+from threephase.encoders.encoder import add_dense, embedding_width
+from threephase.encoders.engines import AnyEncoder, embed
+from threephase.encoders.tokens import TokenisedTexts, Tokens, tokenise
+from threephase.method.losses import MaskedLanguageLoss, ReconstructionLoss, rank_distance
+from threephase.method.masked_tokens import MaskedTexts
+from threephase.method.noised_tokens import NoisedTexts, validation_texts
 from threephase.phases.run import Phase, Prepared
-from threephase.processes import own_part, summed
-from threephase.seeding import generator
+from threephase.processes import shard, summed
+from threephase.seeding import drawing, generator
 from threephase.settings.dae import DaeSettings, ReconstructionSettings
-from threephase.tokens import TokenisedTexts, Tokens, WordTokens, tokenise
-from threephase.training import Task
-
-TINY = 500  # texts
+from threephase.training.batches import Key, ShuffledBatches, passes
+from threephase.training.task import Measured, Task
 
 
-class NoisedTexts(Dataset):
-    """Token ids of texts with those of their noised form; the noise is a function of (seed, purpose, epoch, row)."""
+class StagedKey(NamedTuple):
+    """An item, and whether its step is the decoder's alone."""
 
-    def __init__(
-        self, encoder: SentenceTransformer, texts: list[str], settings: ReconstructionSettings, seed: int, purpose: str
-    ) -> None:
-        self.clean = tokenise(encoder, texts)
-        self.words = WordTokens(encoder, texts) if settings.words == "blanks" else NltkTokens(encoder, texts)
-        self.deletion_ratio = settings.deletion_ratio
-        self.seed = seed
-        self.purpose = purpose
-
-    def __len__(self) -> int:
-        return len(self.clean)
-
-    def __getitem__(self, key: Key) -> tuple[Tokens, Tokens]:
-        noised = self.words.noised(key.row, self.deletion_ratio, generator(self.seed, self.purpose, *key))
-        return noised, self.clean[key.row]
+    key: Key
+    decoder_only: bool
 
 
-class NltkTokens:
-    """Texts that lose NLTK's tokens, tokenised anew each time (a switch of the released protocol)."""
+class StagedBatches(ShuffledBatches):
+    """Batches of which the first `alone` of a training say that the decoder learns alone."""
 
-    def __init__(self, encoder: SentenceTransformer, texts: list[str]) -> None:
-        self.encoder = encoder
+    def __init__(self, rows: int, batch_size: int, seed: int, purpose: str, alone: int) -> None:
+        super().__init__(rows, batch_size, seed, purpose)
+        self.alone = alone
+
+    def of_epoch(self, epoch: int) -> Iterator[list[StagedKey]]:  # type: ignore[override]
+        """The batches of one epoch."""
+        for step, batch in enumerate(super().of_epoch(epoch), start=epoch * len(self)):
+            yield [StagedKey(key, step < self.alone) for key in batch]
+
+
+class StagedTexts(Dataset):
+    """(noised, clean) texts with whether the decoder learns alone."""
+
+    def __init__(self, texts: NoisedTexts) -> None:
         self.texts = texts
 
-    def noised(self, row: int, deletion_ratio: float, rng: np.random.Generator) -> Tokens:
-        """Token ids of a text without the words that the draw deletes."""
-        return tokenise(self.encoder, [delete_nltk_words(self.texts[row], deletion_ratio, rng)])[0]
+    def __getitem__(self, place: StagedKey) -> tuple[Tokens, Tokens, bool]:
+        return *self.texts[place.key], place.decoder_only
 
 
-def collate(encode: AnyEncoder, batch: list[tuple[Tokens, Tokens]]) -> dict[str, Any]:
-    """A batch of (noised, clean) texts as `ReconstructionLoss` takes it."""
-    noised, clean = zip(*batch, strict=True)
-    return {"source": encode.batch(noised), "target": encode.batch(clean)}
+class RandomVectors:
+    """A vector for each text that has nothing to do with it but that it is always the same."""
+
+    def __init__(self, width: int, seed: int) -> None:
+        self.width = width
+        self.seed = seed
+
+    def of(self, texts: Sequence[Tokens]) -> torch.Tensor:
+        """Vectors (b, d), standard normal, of texts given as token ids."""
+        drawn = [
+            generator(self.seed, "dae-vector", crc32(text.tobytes())).standard_normal(self.width, dtype=np.float32)
+            for text in texts
+        ]
+        return torch.from_numpy(np.stack(drawn))
 
 
-def validation_loss(loss: ReconstructionLoss, texts: NoisedTexts, batch_size: int) -> float:
-    """L_dae of all tokens of the texts, each under one fixed draw of noise."""
+def collate(encode: AnyEncoder, batch: list[tuple[Any, ...]], vectors: RandomVectors | None = None) -> dict[str, Any]:
+    """A batch of (noised, clean) texts as `ReconstructionLoss` takes it; a third part says who learns."""
+    noised, clean, *stage = zip(*batch, strict=True)
+    given: dict[str, Any] = {"source": encode.batch(noised), "target": encode.batch(clean)}
+    if vectors:
+        given["vectors"] = vectors.of(clean)
+    if stage:
+        given["decoder_only"] = all(stage[0])
+    return given
+
+
+def validation_loss(
+    loss: ReconstructionLoss | MaskedLanguageLoss,
+    texts: NoisedTexts | MaskedTexts,
+    batch_size: int,
+    vectors: RandomVectors | None = None,
+) -> float:
+    """Phase 1's loss of all its tokens of the texts, each under one fixed draw of noise."""
     items = sorted((texts[Key(0, row)] for row in range(len(texts))), key=lambda item: -len(item[1]))
     total, tokens = 0.0, 0
-    for start in own_part(range(0, len(items), batch_size)):
-        batch = items[start : start + batch_size]
-        scored = sum(len(clean) - 1 for _, clean in batch)
-        total += scored * loss(**collate(loss.encode, batch))["loss"].item()
+    for start in shard(range(0, len(items), batch_size)):
+        batch = collate(loss.encode, items[start : start + batch_size], vectors)
+        scored = loss.scored(batch["target"])
+        total += scored * loss(**batch)["loss"].item()
         tokens += scored
     total, tokens = summed(torch.tensor([total, tokens], dtype=torch.float64)).tolist()
     return total / tokens
 
 
-def texts_of(data: Path, settings: ReconstructionSettings) -> list[str]:
+def texts_of(data: Splits, settings: ReconstructionSettings) -> list[str]:
     """Texts that phase 1 trains on: the training rows and, if wanted, the unlabelled ones."""
-    texts = read_split(data, "train").texts
+    texts = data.read("train").texts
     if settings.train_on_test:
-        texts = texts + read_split(data, "test").texts
-    return texts + read_split(data, "unlabelled").texts if settings.use_unlabelled else texts
+        texts = texts + data.read("test").texts
+    return texts + data.read("unlabelled").texts if settings.use_unlabelled else texts
 
 
-def prepare(encoder: SentenceTransformer, data: Path, settings: DaeSettings, seed: int) -> Prepared:
-    """Add the bottleneck to the encoder and set up reconstruction of noised texts.
+def prepare(encoder: SentenceTransformer, data: Splits, settings: DaeSettings, seed: int) -> Prepared:
+    """Add the bottleneck to the encoder and set up reconstruction of noised texts, or of masked tokens.
 
-    Validation is reconstruction of the validation texts under one fixed draw of noise.
+    Validation is the same loss of the validation texts under one fixed draw of noise or masks.
     """
     texts = texts_of(data, settings)
-    validation = read_split(data, "validation").texts
-    if settings.bottleneck == "dense":
-        add_dense(encoder)
-    loss = ReconstructionLoss(encoder, settings.engine)
+    validation = data.read("validation").texts
+    add_dense(encoder, settings.bottleneck)
+    learnt = _masked_language if settings.objective == "masked_language" else _reconstruction
+    loss, noised, to_validate, windows = learnt(encoder, texts, validation, settings, seed)
+    random = RandomVectors(embedding_width(encoder), seed) if settings.decoder_sees == "random" else None
+    vectors = random if settings.objective == "reconstruction" else None
+    validate = (
+        partial(validation_loss, loss, to_validate, settings.eval_batch_size, vectors)
+        if settings.selection == "reconstruction"
+        else partial(dissimilarity, loss, *labelled_pairs(encoder, data, seed), settings.eval_batch_size)
+    )
+    batches = ShuffledBatches(len(texts), settings.batch_size, seed, "dae-order")
+    epochs = passes(settings.epochs, len(batches), settings.min_steps)
+    alone = round(settings.decoder_warmup * epochs * len(batches))
+    train: Dataset = noised
+    if alone and isinstance(noised, NoisedTexts):
+        train = StagedTexts(noised)
+        batches = StagedBatches(batches.rows, batches.batch_size, seed, batches.purpose, alone)
     task = Task(
         model=loss,
-        train=NoisedTexts(encoder, texts, settings, seed, "dae-noise"),
-        batches=ShuffledBatches(len(texts), batch_size(settings, len(texts)), seed, "dae-order"),
-        validate=partial(
-            validation_loss, loss, validation_texts(encoder, validation, settings, seed), settings.eval_batch_size
-        )
-        if settings.selection == "reconstruction"
-        else partial(dissimilarity, loss, *labelled_pairs(encoder, data, seed), settings.eval_batch_size),
-        collate=partial(collate, loss.encode),
-        epochs=settings.epochs,
+        train=train,
+        batches=batches,
+        validate=lambda: Measured(validate()),
+        collate=partial(collate, loss.encode, vectors=vectors),
+        epochs=epochs,
         evaluations=settings.evaluations,
     )
     return Prepared(
         task,
-        seen=fingerprint(texts, validation),
-        shapes_data=frozenset({"use_unlabelled"}),
+        seen=fingerprint(texts, validation, *windows),
+        shapes_data=frozenset({"use_unlabelled", "noise_window"}),
         report={"texts": len(texts), "validation_texts": len(validation)},
+        save_more=loss.save_decoder if isinstance(loss, ReconstructionLoss) else None,
     )
 
 
-def validation_texts(
-    encoder: SentenceTransformer, texts: list[str], settings: ReconstructionSettings, seed: int
-) -> NoisedTexts:
-    """The validation texts with the draw of noise that they keep."""
-    return NoisedTexts(encoder, texts, settings, seed, "dae-validation-noise")
+class _Learnt(NamedTuple):
+    """What phase 1 learns: a loss, its training and validation texts, and what the noise of these acts on."""
+
+    loss: ReconstructionLoss | MaskedLanguageLoss
+    train: NoisedTexts | MaskedTexts
+    validation: NoisedTexts | MaskedTexts
+    windows: tuple[list[str], ...] = ()
 
 
-def batch_size(settings: DaeSettings, texts: int) -> int:
-    """Texts in a batch; the released code has smaller ones where there are few texts."""
-    return max(1, round(settings.batch_size * (settings.tiny_data_batch if texts <= TINY else 1)))
+def _reconstruction(
+    encoder: SentenceTransformer, texts: list[str], validation: list[str], settings: DaeSettings, seed: int
+) -> _Learnt:
+    with drawing(seed, "decoder"):
+        loss = ReconstructionLoss(encoder, settings.engine, settings.tied)
+    noised = NoisedTexts(encoder, texts, settings, seed, "dae-noise")
+    to_validate = validation_texts(encoder, validation, settings, seed)
+    return _Learnt(loss, noised, to_validate, (noised.window, to_validate.window))
+
+
+def _masked_language(
+    encoder: SentenceTransformer, texts: list[str], validation: list[str], settings: DaeSettings, seed: int
+) -> _Learnt:
+    masked, to_validate = (
+        MaskedTexts(encoder, part, seed, purpose)
+        for part, purpose in ((texts, "dae-masks"), (validation, "dae-validation-masks"))
+    )
+    return _Learnt(MaskedLanguageLoss(encoder, settings.engine), masked, to_validate)
 
 
 def labelled_pairs(
-    encoder: SentenceTransformer, data: Path, seed: int
+    encoder: SentenceTransformer, data: Splits, seed: int
 ) -> tuple[TokenisedTexts, np.ndarray, np.ndarray]:
     """The training texts, random pairs of them (n, 2), and which share all labels (n,)."""
-    rows = read_split(data, "train")
+    rows = data.read("train")
     rng = generator(seed, "dae-selection")
     pairs = np.stack([rng.permutation(len(rows)), rng.permutation(len(rows))], axis=1)
     return tokenise(encoder, rows.texts), pairs, (rows.labels[pairs[:, 0]] == rows.labels[pairs[:, 1]]).all(axis=1)
 
 
 def dissimilarity(
-    loss: ReconstructionLoss, texts: TokenisedTexts, pairs: np.ndarray, same: np.ndarray, batch_size: int
+    loss: ReconstructionLoss | MaskedLanguageLoss,
+    texts: TokenisedTexts,
+    pairs: np.ndarray,
+    same: np.ndarray,
+    batch_size: int,
 ) -> float:
     """1 − Spearman's correlation of the cosines of pairs with whether they share their labels."""
     vectors = embed(loss.encode, texts, batch_size)
     u, v = (vectors[torch.from_numpy(side)] for side in pairs.T)
-    ranks = [pd.Series(part).rank() for part in (torch.cosine_similarity(u, v).cpu().numpy(), same)]
-    correlation = ranks[0].corr(ranks[1])
-    return 1 - (0.0 if np.isnan(correlation) else float(correlation))
+    return rank_distance(u, v, torch.from_numpy(same)).item()
 
 
 DAE = Phase("dae", DaeSettings, texts_of, prepare)

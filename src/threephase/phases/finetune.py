@@ -1,27 +1,29 @@
 """Phase 3: a classifier on top of the encoder, fine-tuned on the labels (section 3.3)."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from threephase.batches import Key, ShuffledBatches
-from threephase.checkpoint import fingerprint, read_json
-from threephase.classifier import Classifier
-from threephase.data.store import DATASET, LabelledTexts, read_split, training_rows
-from threephase.encoder import randomise
-from threephase.engines import AnyEncoder, arithmetic, device_of, embed
-from threephase.errors import DataError
-from threephase.packed.vocabulary import compact
+from threephase.artifacts.folders import fingerprint
+from threephase.data.store import LabelledTexts, Splits, level_of, training_rows, validation_rows
+from threephase.encoders.encoder import add_dense, randomise
+from threephase.encoders.engines import AnyEncoder, arithmetic, device_of, embed
+from threephase.encoders.packed.vocabulary import compact
+from threephase.encoders.tokens import TokenisedTexts, tokenise
+from threephase.method.classifier import Classifier
+from threephase.method.metrics import classification_metrics
 from threephase.phases.run import Phase, Prepared
+from threephase.seeding import drawing
 from threephase.settings.finetune import FinetuneSettings
-from threephase.tokens import TokenisedTexts, tokenise
-from threephase.training import Task
+from threephase.training.batches import Key, ShuffledBatches
+from threephase.training.task import Measured, Rank, Task, by_loss, by_score
 
 
 class Classified(Dataset):
@@ -42,34 +44,84 @@ def collate(encode: AnyEncoder, batch: list[tuple[Any, int]]) -> dict[str, Any]:
     return {**given, "labels": torch.tensor(labels)}
 
 
-def validation_loss(classifier: Classifier, texts: Classified, batch_size: int) -> float:
-    """L_ft of all texts."""
-    given = texts.texts
-    vectors = given if isinstance(given, Tensor) else embed(classifier.encode, given, batch_size)
-    return classifier.loss(vectors, torch.from_numpy(texts.classes)).item()
+def validated(classifier: Classifier, texts: Classified, batch_size: int, score: str = "accuracy") -> Measured:
+    """L_ft of all texts, and the accuracy or macro F1 of what is predicted for them, in fp32."""
+    given, device = texts.texts, classifier.encoder.device
+    with arithmetic("fp32", device.type):
+        vectors = given.to(device) if isinstance(given, Tensor) else embed(classifier.encode, given, batch_size)
+        logits = classifier.logits(vectors)
+    loss = nn.functional.cross_entropy(logits, torch.from_numpy(texts.classes).to(logits.device)).item()
+    scores = classification_metrics(texts.classes, logits.argmax(dim=1).cpu().numpy(), classifier.label_names)
+    return Measured(loss, scores[SCORES[score]])
 
 
-def texts_of(data: Path, settings: FinetuneSettings) -> list[str]:
+# Criteria of phase 3 that are scores, by their names among the metrics.
+SCORES = {"accuracy": "accuracy", "macro_f1": "f1"}
+
+
+def criterion_of(settings: FinetuneSettings) -> Callable[[Measured], Rank]:
+    """What ranks the epochs."""
+    return by_score if settings.criterion in SCORES else by_loss
+
+
+def stopping_of(settings: FinetuneSettings) -> Callable[[Sequence[Measured]], bool] | None:
+    """The rule that ends a training early, if any."""
+    if settings.stopping == "none":
+        return None
+    if settings.stopping == "rises":
+        return partial(after_rises, patience=settings.patience, max_epochs=settings.max_epochs)
+    return partial(without_a_better_one, patience=settings.patience, criterion=criterion_of(settings))
+
+
+def without_a_better_one(found: Sequence[Measured], patience: int, criterion: Callable[[Measured], Rank]) -> bool:
+    """Whether the best epoch, the first of equals, is `patience` epochs old (section 3.3)."""
+    ranks = [criterion(measured) for measured in found]
+    return len(ranks) - 1 - ranks.index(min(ranks)) >= patience
+
+
+def after_rises(found: Sequence[Measured], patience: int, max_epochs: int) -> bool:
+    """The released rule: `patience` rises in a row, or many rows that broke off sooner, and then one more epoch.
+
+    It looks at the losses, whatever the criterion, before it trains an epoch, so the last one is not looked at. Many
+    rows: twice the patience, but no more than half of the epochs.
+    """
+    rises = broken = 0
+    for before, after in pairwise(found[:-1]):
+        if before.loss < after.loss:
+            rises += 1
+        elif rises:
+            rises, broken = 0, broken + 1
+    return rises >= patience or broken >= min(max_epochs / 2, 2 * patience)
+
+
+def texts_of(data: Splits, settings: FinetuneSettings) -> list[str]:
     """Texts that phase 3 trains on."""
-    return read_split(data, "train").texts
+    return data.read("train").texts
 
 
-def prepare(encoder: SentenceTransformer, data: Path, settings: FinetuneSettings, seed: int) -> Prepared:
-    """Put a fresh head on the encoder and set up cross-entropy with early stopping on validation loss.
+def prepare(encoder: SentenceTransformer, data: Splits, settings: FinetuneSettings, seed: int) -> Prepared:
+    """Put a fresh head on the encoder and set up cross-entropy with early stopping by the criterion.
 
     The head knows the classes of the training rows and no others.
     """
     train = training_rows(data, settings.label_fraction, seed)
-    level = level_of(settings, data)
+    level = level_of(data, settings.label_level)
     classes = train.labels[:, level]
     known = int(classes.max()) + 1
-    validation = _of_classes_below(known, level, read_split(data, settings.stopping_split))
+    if settings.stopping_split == "test":
+        validation = data.read("test")
+    else:
+        validation = validation_rows(data, settings.label_fraction, seed)
+    validation = _of_classes_below(known, level, validation)
     if settings.encoder == "random":
-        randomise(encoder)
-    names = read_json(data / DATASET)["label_names"][level][:known]
+        with drawing(seed, "encoder"):
+            randomise(encoder)
+    for _ in range(settings.layers):
+        add_dense(encoder)
+    names = data.described["label_names"][level][:known]
     classifier = Classifier(
         encoder, names, settings.head_hidden, settings.head_dropout, settings.head_activation, settings.freeze,
-        settings.engine,
+        settings.engine, seed,
     )  # fmt: skip
     texts, texts_to_validate = tokenise(encoder, train.texts), tokenise(encoder, validation.texts)
     vocabulary = None if settings.freeze else compact(settings, encoder, texts, texts_to_validate)
@@ -81,12 +133,19 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: FinetuneSettings
         model=classifier,
         train=train_on,
         batches=ShuffledBatches(len(train), settings.batch_size, seed, "ft-order"),
-        validate=partial(validation_loss, classifier, validate_on, settings.eval_batch_size),
+        validate=partial(
+            validated,
+            classifier,
+            validate_on,
+            settings.eval_batch_size,
+            settings.criterion if settings.criterion in SCORES else "accuracy",
+        ),
         collate=partial(collate, classifier.encode),
         epochs=settings.max_epochs,
         evaluations=settings.max_epochs,
-        patience=settings.patience,
-        rises=settings.stopping == "rises",
+        criterion=criterion_of(settings),
+        stop=stopping_of(settings),
+        rates={} if settings.head_lr is None else {"head": settings.head_lr},
     )
     return Prepared(
         task,
@@ -103,20 +162,11 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: FinetuneSettings
 
 
 def frozen_vectors(classifier: Classifier, texts: TokenisedTexts, settings: FinetuneSettings) -> Tensor:
-    """Vectors (n, d) of texts. A frozen encoder gives them without dropout, the same in every epoch: once is enough."""
+    """Vectors (n, d) of texts, in fp32. A frozen encoder gives the same in every epoch: once is enough."""
     device = device_of(settings.engine)
     classifier.to(device).eval()
-    with torch.no_grad(), arithmetic(settings.precision, device):
+    with torch.no_grad(), arithmetic("fp32", device):
         return embed(classifier.encode, texts, settings.eval_batch_size).cpu()
-
-
-def level_of(settings: FinetuneSettings, data: Path) -> int:
-    """Place of the label level that phase 3 classifies. Raises DataError if the dataset has not so many."""
-    levels = len(read_json(data / DATASET)["label_names"])
-    wanted = settings.label_level or levels
-    if wanted > levels:
-        raise DataError(f"{data}: has {levels} label level(s), but `label_level` is {wanted}; lower it")
-    return wanted - 1
 
 
 def _of_classes_below(known: int, level: int, split: LabelledTexts) -> LabelledTexts:

@@ -5,26 +5,26 @@ from dataclasses import replace
 from functools import partial
 from itertools import count, islice
 from operator import attrgetter
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sentence_transformers import SentenceTransformer
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
-from threephase.batches import Key, ShuffledBatches
-from threephase.checkpoint import fingerprint
-from threephase.data.store import read_split, training_rows
-from threephase.encoder import add_dense, as_it_stands
-from threephase.engines import AnyEncoder
-from threephase.losses import JointLoss, ReconstructionLoss, SiameseLoss
-from threephase.pairs import Pairs
+from threephase.artifacts.folders import fingerprint
+from threephase.data.store import Splits, training_rows
+from threephase.encoders.encoder import add_dense, as_it_stands
+from threephase.encoders.engines import AnyEncoder
+from threephase.encoders.tokens import tokenise
+from threephase.method.losses import JointLoss, ReconstructionLoss, SiameseLoss
+from threephase.method.noised_tokens import NoisedTexts, validation_texts
+from threephase.method.pairs import Pairs
 from threephase.phases import contrastive, dae
 from threephase.phases.contrastive import Balanced, TextPairs
-from threephase.phases.dae import NoisedTexts
 from threephase.phases.run import Phase, Prepared
+from threephase.seeding import drawing
 from threephase.settings.joint import JointSettings
-from threephase.tokens import tokenise
-from threephase.training import Task
+from threephase.training.batches import Key, ShuffledBatches
+from threephase.training.task import Measured, Task
 
 
 class JointKey(NamedTuple):
@@ -34,11 +34,11 @@ class JointKey(NamedTuple):
     key: Key  # its pass over the stream, and the row in it
 
 
-class JointBatches(Sampler[list[JointKey]]):
-    """A batch of noised texts and a batch of pairs for every step, as many steps as the longer stream has.
+class JointBatches:
+    """A batch of noised texts and a batch of pairs for every step.
 
-    The shorter stream starts again, and every pass over a stream has noise, pairs and order of its own. `alternating`
-    makes two steps of each: one of texts, one of pairs.
+    A stream that is too short starts again, and every pass over a stream has noise, pairs and order of its own.
+    `alternating` makes two steps of each: one of texts, one of pairs.
 
     Args:
         texts: the batches of noised texts; they count as `epochs` passes long.
@@ -57,8 +57,9 @@ class JointBatches(Sampler[list[JointKey]]):
     def __len__(self) -> int:
         return 2 * self.steps if self.alternating else self.steps
 
-    def __iter__(self) -> Iterator[list[JointKey]]:
-        noised = (batch for epoch in count() for batch in self.texts.of_epoch(epoch))
+    def of_epoch(self, epoch: int) -> Iterator[list[JointKey]]:
+        """The batches of the one epoch that there is."""
+        noised = (batch for draw in count() for batch in self.texts.of_epoch(draw))
         paired = (batch for draw, batches in enumerate(self.pairs) for batch in batches.of_epoch(draw))
         for left, right in islice(zip(noised, paired, strict=False), self.steps):
             of_texts, of_pairs = [JointKey("dae", key) for key in left], [JointKey("cl", key) for key in right]
@@ -84,20 +85,18 @@ def collate(encodes: dict[str, AnyEncoder], batch: list[tuple[str, Any]]) -> dic
     return {stream: part(encodes[stream], items[stream]) for stream, part in parts.items() if items[stream]}
 
 
-def draws_of_pairs(balanced: Balanced, settings: JointSettings, seed: int, steps_of_texts: int) -> list[Pairs]:
-    """One draw of pairs and, where it does not last for all steps of the texts, further ones."""
+def draws_of_pairs(balanced: Balanced, settings: JointSettings, seed: int, wanted: int) -> list[Pairs]:
+    """One draw of pairs and, where it does not last for so many steps, further ones."""
     draws: list[Pairs] = []
     steps = 0
-    while not draws or steps < steps_of_texts:
-        draw = contrastive.pairs_of(
-            balanced, settings.pairs_per_text, seed, draw=len(draws), unique=settings.unique_pairs
-        )
+    while not draws or steps < wanted:
+        draw = contrastive.pairs_of(balanced, settings.pairs_per_text, settings, seed, draw=len(draws))
         draws.append(replace(draw, target=0 * draw.target) if settings.pair_labels == "zero" else draw)
         steps += -(-len(draws[-1]) // settings.pair_batch_size)
     return draws
 
 
-def prepare(encoder: SentenceTransformer, data: Path, settings: JointSettings, seed: int) -> Prepared:
+def prepare(encoder: SentenceTransformer, data: Splits, settings: JointSettings, seed: int) -> Prepared:
     """Add bottleneck and projection to the encoder and set up both tasks at once.
 
     The decoder reads the bottleneck, the cosine the projection on top of it, as in phases 1 and 2. Validation is
@@ -108,57 +107,61 @@ def prepare(encoder: SentenceTransformer, data: Path, settings: JointSettings, s
     balanced = contrastive.balance(train, settings, seed, encoder.transformers_model.config.model_type)
     batches = ShuffledBatches(len(texts), settings.batch_size, seed, "dae-order")
     steps_of_texts = settings.epochs * len(batches)
-    draws = draws_of_pairs(balanced, settings, seed, steps_of_texts)
+    draws = draws_of_pairs(balanced, settings, seed, steps_of_texts if settings.steps == "longer" else 0)
     batches_of_pairs = [ShuffledBatches(len(draw), settings.pair_batch_size, seed, "cl-order") for draw in draws]
-    validation = read_split(data, "validation").texts
+    steps_of_pairs = len(batches_of_pairs[0])
+    steps = (max if settings.steps == "longer" else min)(steps_of_texts, steps_of_pairs)
+    alternating = settings.schedule == "alternating"
+    validation = data.read("validation").texts
     split, validation_pairs = contrastive.validation_pairs_of(data, settings, seed)
-    if settings.bottleneck == "dense":
-        add_dense(encoder)
-    reconstruction = ReconstructionLoss(as_it_stands(encoder), settings.engine)
-    if settings.projection == "dense":
-        add_dense(encoder)
+    add_dense(encoder, settings.bottleneck)
+    with drawing(seed, "decoder"):
+        reconstruction = ReconstructionLoss(as_it_stands(encoder), settings.engine, settings.tied)
+    add_dense(encoder, settings.projection)
     siamese = SiameseLoss(encoder, settings.engine)
     texts_of_pairs = tokenise(encoder, balanced.texts)
-    texts_to_validate = dae.validation_texts(encoder, validation, settings, seed)
+    noised = NoisedTexts(encoder, texts, settings, seed, "dae-noise")
+    texts_to_validate = validation_texts(encoder, validation, settings, seed)
     pairs_to_validate = TextPairs(tokenise(encoder, split.texts), validation_pairs)
 
-    def validate() -> float:
-        return dae.validation_loss(
-            reconstruction, texts_to_validate, settings.eval_batch_size
-        ) + contrastive.validation_loss(siamese, pairs_to_validate, settings.eval_batch_size)
+    def validate() -> Measured:
+        of_texts = dae.validation_loss(reconstruction, texts_to_validate, settings.eval_batch_size)
+        return Measured(of_texts + contrastive.validation_loss(siamese, pairs_to_validate, settings.eval_batch_size))
 
     task = Task(
         model=JointLoss(reconstruction, siamese),
         train=JointItems(
-            NoisedTexts(encoder, texts, settings, seed, "dae-noise"),
+            noised,
             [TextPairs(texts_of_pairs, draw) for draw in draws],
         ),
-        batches=JointBatches(
-            batches, batches_of_pairs, max(steps_of_texts, len(batches_of_pairs[0])), settings.schedule == "alternating"
-        ),
+        batches=JointBatches(batches, batches_of_pairs, steps, alternating),
         validate=validate,
         collate=partial(collate, {"dae": reconstruction.encode, "cl": siamese.encode}),
         stream=attrgetter("stream"),
         epochs=1,
         evaluations=settings.evaluations,
+        warmup_steps=int(settings.warmup * (steps_of_texts + steps_of_pairs)) * (2 if alternating else 1)
+        if settings.warmup_of == "streams"
+        else None,
     )
     return Prepared(
         task,
         seen=[
-            fingerprint(texts, validation),
+            fingerprint(texts, validation, noised.window, texts_to_validate.window),
             *(contrastive.fingerprint_of(balanced.texts, draw) for draw in draws),
             contrastive.fingerprint_of(split.texts, validation_pairs),
         ],
-        shapes_data=contrastive.SHAPES_PAIRS | {"use_unlabelled"},
+        shapes_data=contrastive.SHAPES_PAIRS | {"use_unlabelled", "noise_window"},
         report={
             "texts": len(texts),
             "classes_resized": balanced.resized,
             "steps_of_texts": steps_of_texts,
-            "steps_of_pairs": len(batches_of_pairs[0]),
+            "steps_of_pairs": steps_of_pairs,
             "draws_of_pairs": [draw.report for draw in draws],
             "validation_texts": len(validation),
             "validation_pairs": validation_pairs.report,
         },
+        save_more=reconstruction.save_decoder,
     )
 
 

@@ -10,15 +10,16 @@ from typing import Any
 from sentence_transformers import SentenceTransformer
 from transformers import set_seed
 
-from threephase.checkpoint import FAILED, failure_of, read_json, sha256, sha256_json, verify, write_json, writing
-from threephase.data.store import DATASET
-from threephase.encoder import load_encoder, resolve_max_length, save_encoder
-from threephase.engines import resolve_engine, resolve_precision
+from threephase.artifacts.folders import FAILED, failure_of, read_json, sha256, sha256_json, verify, write_json, writing
+from threephase.artifacts.provenance import Clock, provenance, versions
+from threephase.data.store import DATASET, Splits, rows_of_phase_1
+from threephase.encoders.encoder import load_encoder, resolve_max_length, save_encoder
+from threephase.encoders.engines import resolve_engine, resolve_precision
 from threephase.processes import processes, rank
-from threephase.provenance import Clock, provenance, versions
 from threephase.settings.common import PhaseSettings
-from threephase.training import Fitted, Task, Watch, fit, no_history
-from threephase.unfinished import Unfinished
+from threephase.training.loop import fit, history_of
+from threephase.training.states import Unfinished
+from threephase.training.task import Fitted, Measured, Task, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,8 @@ class Phase:
 
     name: str
     settings: type[PhaseSettings]
-    texts: Callable[[Path, Any], list[str]]  # (data folder, settings) -> what the length rule "longest" looks at
-    prepare: Callable[[SentenceTransformer, Path, Any, int], Prepared]  # (encoder, data folder, settings, seed)
+    texts: Callable[[Splits, Any], list[str]]  # (splits, settings) -> what the length rule "longest" looks at
+    prepare: Callable[[SentenceTransformer, Splits, Any, int], Prepared]  # (encoder, splits, settings, seed)
 
 
 def run_phase(
@@ -79,22 +80,22 @@ def run_phase(
         code: digest of the code that runs, to be recorded.
         unfinished: folder for what a killed training goes on with.
         save_every: seconds between two such states.
-        watch: is told each validation loss, as `fit` says.
+        watch: is told each evaluation, as `fit` says.
     """
     clock = Clock()
     parent_hash = verify(parent)
     inputs = {"parent": parent_hash, "dataset": sha256(data / DATASET)}
     failure = failure_of(parent)
     if failure:
-        fitted = Fitted(no_history(), 0, math.nan, 0, failure)
+        fitted = Fitted(history_of([]), 0, Measured(math.nan), 0, diverged=failure)
         given = {"settings": settings.model_dump(), "effective": sha256_json([parent_hash, failure]), "report": {}}
         prepared = None
     else:
         set_seed(seed)
-        encoder = load_encoder(parent)
-        resolved = _resolved(settings, encoder, phase.texts(data, settings))
+        encoder, splits = load_encoder(parent), Splits(data)
+        resolved = _resolved(settings.for_texts(rows_of_phase_1(splits)), encoder, phase.texts(splits, settings))
         encoder.max_seq_length = resolved.max_length
-        prepared = phase.prepare(encoder, data, resolved, seed)
+        prepared = phase.prepare(encoder, splits, resolved, seed)
         logger.info("%s: %s", title, prepared.report)
         given = {
             "settings": resolved.model_dump(),
@@ -106,7 +107,7 @@ def run_phase(
         state = sha256_json([phase.name, given, inputs, code, seed, versions()])
         states = Unfinished(unfinished, state, save_every) if unfinished else None
         fitted = fit(prepared.task, resolved, seed, title, states, watch)
-        logger.info("best state: step %d of %d, validation loss %.4f", fitted.best_step, fitted.steps, fitted.best_loss)
+        logger.info("best state: step %d of %d, validation %s", fitted.best_step, fitted.steps, fitted.best)
         if prepared.finish:
             prepared.finish()
     if rank():  # of several processes, the first one writes

@@ -10,17 +10,18 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, islice, pairwise, repeat
+from itertools import chain, count, islice, pairwise
 from pathlib import Path
 from statistics import mean, median
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from torch.utils.data import Sampler
 
+from threephase.artifacts.provenance import peak_memory
 from threephase.errors import UserError
-from threephase.provenance import peak_memory
+from threephase.training.batches import Batches
+from threephase.training.task import Measured
 
 WARM_UP = 3  # steps that are not measured
 STEPS = (6, 24)  # at the least and at the most
@@ -88,22 +89,22 @@ def measured(trials: list[Trial], jobs: int) -> list[Pace]:
     return found
 
 
-class _First(Sampler[list[Any]]):
-    """So many batches, over again where an epoch has fewer."""
+class _First:
+    """One epoch of so many batches, from as many epochs as it takes."""
 
-    def __init__(self, batches: Sampler[list[Any]], steps: int) -> None:
+    def __init__(self, batches: Batches, steps: int) -> None:
         self.batches = batches
         self.steps = steps
 
     def __len__(self) -> int:
         return self.steps
 
-    def __iter__(self) -> Iterator[list[Any]]:
-        return islice(chain.from_iterable(repeat(self.batches)), self.steps)
+    def of_epoch(self, epoch: int) -> Iterator[list[Any]]:
+        return islice(chain.from_iterable(map(self.batches.of_epoch, count())), self.steps)
 
 
 def _pace(trial: dict[str, Any]) -> Pace:
-    from threephase.job import keep_freed_memory
+    from threephase.jobs.frame import keep_freed_memory
     from threephase.phases.all import PHASES
     from threephase.phases.run import Prepared, run_phase
 
@@ -121,14 +122,14 @@ def _pace(trial: dict[str, Any]) -> Pace:
             moments.append(time.perf_counter())
             return task.collate(items)
 
-        def validate() -> float:
+        def validate() -> Measured:
             started = time.perf_counter()
-            loss = task.validate()
+            measured = task.validate()
             validations.append(time.perf_counter() - started)
             moments.append(started)
-            return loss
+            return measured
 
-        shorter = replace(task, epochs=1, evaluations=1, patience=None, batches=_First(task.batches, steps))
+        shorter = replace(task, epochs=1, evaluations=1, stop=None, batches=_First(task.batches, steps))
         return replace(prepared, task=replace(shorter, validate=validate, collate=collate))
 
     started = time.perf_counter()
@@ -138,9 +139,8 @@ def _pace(trial: dict[str, Any]) -> Pace:
             phase.settings(**trial["settings"]), 1, Path(folder) / "out", trial["phase"],
         )  # fmt: skip
     whole = time.perf_counter() - started
-    # A batch is fetched while the one before it is trained: the first two moments are one, and the last step has two.
     taken = [after - before for before, after in pairwise(moments)]
-    return Pace(median(taken[WARM_UP:-1]), validations[-1], whole - sum(taken) - sum(validations), peak_memory())
+    return Pace(median(taken[WARM_UP:]), validations[-1], whole - sum(taken) - sum(validations), peak_memory())
 
 
 if __name__ == "__main__":

@@ -10,24 +10,25 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from threephase.base_model import make_base_model
-from threephase.checkpoint import COMPLETE, DATASET, read_json, writing
-from threephase.config import Config
+from threephase.artifacts import layout
+from threephase.artifacts.folders import COMPLETE, DATASET, ORIGIN, read_json, writing
 from threephase.data.sources import read_source
 from threephase.data.splits import split
 from threephase.data.store import write_dataset
+from threephase.encoders.base_model import make_base_model
 from threephase.errors import UserError
-from threephase.grid import Run, parent, prefixes, recipe
+from threephase.experiment.config import Config
+from threephase.experiment.recipe import Recipe, Run
 from threephase.plan import speed
 from threephase.plan.calibration import Trial, measured
 from threephase.plan.schedule import Job, finish, longest_chain
 from threephase.plan.speed import Assumed, Measured, Speed
 from threephase.plan.work import Cell, Corpus, Shape, Work, checkpoint_bytes
 from threephase.settings.dataset import SHOWN_ONLY
-from threephase.typeset import markdown
+from threephase.settings.phases import PHASES
+from threephase.tables.typeset import markdown
 
 SHORT = 1e12  # operations of a step that can be measured in seconds
-TABLES = 9  # jobs that make them, with the audit of the published figures
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,12 @@ class Training:
     dataset: str
     model: str
     seed: int
-    recipe: str
+    recipe: Recipe
 
     @property
     def phase(self) -> str:
         """Its last phase."""
-        return self.recipe.rpartition(".")[2].partition("-")[0]
+        return self.recipe.phase
 
     @property
     def name(self) -> str:
@@ -52,14 +53,13 @@ class Training:
     @property
     def parent(self) -> "Training | None":
         """What it starts from; None for the base model."""
-        before = parent(self.recipe)
+        before = self.recipe.parent
         return Training(self.dataset, self.model, self.seed, before) if before else None
 
     @property
     def is_there(self) -> bool:
         """Whether an earlier run made it."""
-        folder = Path("results/checkpoints") / self.dataset / self.model / f"seed{self.seed}" / self.recipe
-        return (folder / COMPLETE).exists()
+        return (layout.checkpoint(self.dataset, self.model, self.seed, self.recipe) / COMPLETE).exists()
 
 
 @contextmanager
@@ -79,11 +79,16 @@ def plan_of(
     """
     with TemporaryDirectory(prefix="threephase-plan-") as folder:
         runs = config.runs()
-        data = {name: _dataset(config, name, Path(folder) / "data" / name) for name in _first(runs, "dataset")}
+        # The repeated splits of a dataset have as many rows each, but for one: the first stands for all.
+        first = {layout.dataset_of(name): name for name in reversed(_first(runs, "dataset"))}
+        data = {dataset: _dataset(config, name, Path(folder) / "data" / name) for dataset, name in first.items()}
         models = {name: _model(config, name, Path(folder) / "models" / name) for name in _first(runs, "model")}
         corpora = {name: Corpus.of(place) for name, place in data.items()}
         if expected:
-            corpora = {name: corpus.full(config.datasets[name].expected) for name, corpus in corpora.items()}
+            corpora = {
+                name: corpus.full(config.datasets[name].expected, config.datasets[name].splits is not None)
+                for name, corpus in corpora.items()
+            }
         yield Plan(config, corpora, models, slots, gpu, missing)
 
 
@@ -107,21 +112,32 @@ class Plan:
         self.missing = missing
         self.shapes = {name: Shape.of(folder) for name, folder in models.items()}
         self._cells: dict[tuple[str, str], Cell] = {}
-        self._works: dict[tuple[str, str, str], Work] = {}
+        self._works: dict[tuple[str, str, Recipe], Work] = {}
 
     @cached_property
     def trainings(self) -> list[Training]:
         """Every checkpoint of the grid once, after those it starts from."""
         found = (
-            Training(run.dataset, run.model, run.seed, recipe(part))
+            Training(run.dataset, run.model, run.seed, recipe)
             for run in self.config.runs()
-            for part in prefixes(self.config.variants[run.variant])
+            if not run.recipe.baseline
+            for recipe in run.recipe.prefixes
         )
         return list(dict.fromkeys(found))
 
+    @cached_property
+    def baselines(self) -> list[Training]:
+        """Every baseline of the grid once; those that read texts alone stand for all base models, under the first."""
+        found: dict[tuple[object, ...], Training] = {}
+        for dataset, model, _, seed, recipe in self.config.runs():
+            if recipe.baseline:
+                place = (dataset, layout.model_of(model, recipe), seed, recipe)
+                found.setdefault(place, Training(dataset, model, seed, recipe))
+        return list(found.values())
+
     def work(self, training: Training) -> Work:
-        """What a training does; seeds are alike."""
-        key = (training.dataset, training.model, training.recipe)
+        """What a training does; seeds are alike, and so are repeated splits."""
+        key = (layout.dataset_of(training.dataset), training.model, training.recipe)
         if key not in self._works:
             settings = self.config.phase_settings(*key)
             self._works[key] = self.cell(training.dataset, training.model).work(training.phase, settings)
@@ -129,9 +145,10 @@ class Plan:
 
     def cell(self, dataset: str, model: str) -> Cell:
         """A dataset with a base model."""
-        if (dataset, model) not in self._cells:
-            self._cells[dataset, model] = Cell(self.corpora[dataset], self.shapes[model])
-        return self._cells[dataset, model]
+        place = (layout.dataset_of(dataset), model)
+        if place not in self._cells:
+            self._cells[place] = Cell(self.corpora[place[0]], self.shapes[model])
+        return self._cells[place]
 
     @cached_property
     def measured_at(self) -> dict[tuple[str, str], Training]:
@@ -156,7 +173,7 @@ class Plan:
             Trial(
                 training.phase,
                 self.config.phase_settings(training.dataset, training.model, training.recipe).model_dump(),
-                self.corpora[training.dataset].folder,
+                self.corpora[layout.dataset_of(training.dataset)].folder,
                 self.models[training.model],
                 self.work(training).of_a_step,
             )
@@ -179,17 +196,35 @@ class Plan:
         layers = self.shapes[training.model].layers
         return self.speeds[training.model, training.phase].seconds(self.work(training), training.phase, layers)
 
+    def baseline_seconds(self, baseline: Training) -> float:
+        """Of training a baseline; none if it is there and only missing ones are asked for."""
+        if self.missing and baseline.is_there:
+            return 0.0
+        settings = self.config.phase_settings(baseline.dataset, baseline.model, baseline.recipe)
+        operations = self.cell(baseline.dataset, baseline.model).baseline(settings)
+        return speed.BASELINE + self._pace_of_passes(baseline).forward(operations)
+
     def test_seconds(self, training: Training) -> float:
-        """Of testing a classifier."""
+        """Of testing a classifier, or a baseline."""
         settings = self.config.phase_settings(training.dataset, training.model, training.recipe)
         operations = self.cell(training.dataset, training.model).test(settings)
-        return speed.TEST + self.speeds[training.model, training.phase].forward(operations)
+        return speed.TEST + self._pace_of_passes(training).forward(operations)
+
+    def _pace_of_passes(self, training: Training) -> Speed:
+        """By which passes of a base model are counted: its own phase's or, for a baseline, any that there is."""
+        own = [found for (model, _), found in self.speeds.items() if model == training.model]
+        return self.speeds.get((training.model, training.phase)) or [*own, *self.speeds.values()][0]
+
+    def probe_seconds(self, training: Training) -> float:
+        """Of probing a checkpoint; in fp32, which this takes to be as fast."""
+        settings = self.config.phase_settings(training.dataset, training.model, training.recipe)
+        operations = self.cell(training.dataset, training.model).probe(training.phase, settings)
+        return speed.PROBE + self.speeds[training.model, training.phase].forward(operations)
 
     def study_seconds(self, dataset: str, model: str, group: str) -> float:
         """Of a study by one worker, at the most and with the settings before tuning."""
         tuning = self.config.tuning
-        variant = self.config.groups()[group].tunes
-        trainings = [Training(dataset, model, 0, recipe(part)) for part in prefixes(self.config.variants[variant])]
+        trainings = [Training(dataset, model, 0, recipe) for recipe in self.config.tuned_recipe(group).prefixes]
         trial = sum(
             self.speeds[model, training.phase].seconds(self.work(training), training.phase, self.shapes[model].layers)
             for training in trainings
@@ -201,33 +236,65 @@ class Plan:
         """Every study of the grid with its seconds."""
         if not self.config.tuned:
             return {}
-        groups = {(run.dataset, run.model, self.config.group_of(run.recipe)) for run in self.config.runs()}
+        runs = [run for run in self.config.runs() if not run.recipe.baseline]
+        groups = {(run.dataset, run.model, self.config.group_of(run.recipe)) for run in runs}
         return {study: self.study_seconds(*study) for study in sorted(groups)}
+
+    @cached_property
+    def equal_epochs(self) -> dict[tuple[str, str], int]:
+        """Epochs of phase 3 that are as many operations as all phases of the reference, by dataset and base model.
+
+        Phase 3 of the reference counts with all of its epochs: what it costs at the most. The operations of an epoch
+        include the evaluation after it.
+        """
+        recipe = self.config.recipe_of(self.config.reference)
+        cells = dict.fromkeys((run.dataset, run.model) for run in self.config.runs() if run.recipe == recipe)
+        found: dict[tuple[str, str], int] = {}
+        for dataset, model in cells if recipe.phase == "ft" and recipe.parent else ():
+            works = [self.work(Training(dataset, model, 0, part)) for part in recipe.prefixes]
+            of_an_epoch = works[-1].operations / works[-1].evaluations
+            epochs = round(sum(work.operations for work in works) / of_an_epoch)
+            found.setdefault((layout.dataset_of(dataset), model), epochs)
+        return found
+
+    @property
+    def _tables(self) -> int:
+        """How many jobs make tables, the published audit among them, with or without the paper's datasets."""
+        return len(layout.TABLES) + len(self.config.tables.effects)
 
     @cached_property
     def jobs(self) -> list[Job]:
         """Every job, after its parents."""
-        found = [Job(f"data of {name}", speed.DATA, label="data") for name in self.corpora]
-        found += [Job(f"base model {name}", speed.MODEL, label="base model") for name in self.models]
+        names = _first(self.config.runs(), "dataset")
+        first = {layout.dataset_of(name): name for name in reversed(names)}  # of repeated splits, which share an audit
+        bases = tuple(f"base model {name}" for name in self.models)
+        found = [Job(f"data of {name}", speed.DATA, label="data") for name in names]
+        found += [Job(name, speed.MODEL, label="base model") for name in bases]
         found += [
-            Job(f"audit of {name}", speed.AUDIT, (f"data of {name}", *(f"base model {model}" for model in self.models)))
-            for name in self.corpora
+            Job(f"audit of {dataset}", speed.AUDIT, (f"data of {name}", *bases)) for dataset, name in first.items()
         ]
         for (dataset, model, group), seconds in self.studies.items():
             parents = (f"data of {dataset}", f"base model {model}")
             found.append(Job(f"study of {dataset} · {model} · {group}", seconds, parents, "study"))
         found += [
-            Job(training.name, self.seconds(training), self._parents(training), training.recipe.rpartition(".")[2])
+            Job(training.name, self.seconds(training), self._parents(training), training.recipe.step)
             for training in self.trainings
         ]
+        for baseline in self.baselines:
+            parents = (f"data of {baseline.dataset}", f"base model {baseline.model}")
+            found.append(Job(baseline.name, self.baseline_seconds(baseline), parents, "baseline"))
         tests = {Training(run.dataset, run.model, run.seed, run.recipe) for run in self.config.runs()}
         found += [
             Job(f"test of {training.name}", self.test_seconds(training), (training.name,), "test")
-            for training in self.trainings
+            for training in [*self.trainings, *self.baselines]
             if training in tests
         ]
-        tested = tuple(job.name for job in found if job.name.startswith("test of"))
-        return [*found, *(Job(f"table job {number}", speed.TABLE, tested, "a table") for number in range(TABLES))]
+        found += [
+            Job(f"probe of {training.name}", self.probe_seconds(training), (training.name,), "probe")
+            for training in self.trainings
+        ]
+        tested = tuple(job.name for job in found if job.name.startswith(("test of", "probe of")))
+        return [*found, *(Job(f"table job {number}", speed.TABLE, tested, "a table") for number in range(self._tables))]
 
     def _parents(self, training: Training) -> tuple[str, ...]:
         before = training.parent
@@ -241,8 +308,10 @@ class Plan:
     @cached_property
     def disk(self) -> float:
         """Bytes of the checkpoints, and of the states of the trainings that run at once."""
-        checkpoints = [checkpoint_bytes(self.shapes[training.model]) for training in self.trainings]
-        return sum(checkpoints) + self.slots * 4 * max(checkpoints)
+        checkpoints = [checkpoint_bytes(self.shapes[training.model], training.phase) for training in self.trainings]
+        encoders = [each for each in self.baselines if layout.reads_base_model(each.recipe)]
+        of_baselines = [checkpoint_bytes(self.shapes[baseline.model], baseline.phase) for baseline in encoders]
+        return sum(checkpoints) + sum(of_baselines) + self.slots * 4 * max(checkpoints)
 
     @property
     def finish(self) -> float:
@@ -251,12 +320,15 @@ class Plan:
 
     def __str__(self) -> str:
         there = sum(training.is_there for training in self.trainings)
-        of_runs = sum(len(self.config.variants[run.variant]) for run in self.config.runs())
+        runs = [run for run in self.config.runs() if not run.recipe.baseline]
+        of_runs = sum(len(self.config.variants[run.variant]) for run in runs)
         chain = [job for job in longest_chain(self.jobs) if job.seconds]
         where = f"{self.slots} × {self.gpu.upper()}" if self.gpu else f"{self.slots} of this machine's {_units()}"
         lines = [
-            f"{len(self.jobs)} jobs, {len(self.trainings)} of them trainings: {len(self.config.runs())} runs have "
+            f"{len(self.jobs)} jobs, {len(self.trainings)} of them trainings: {len(runs)} runs have "
             f"{of_runs} phases, those that begin alike share theirs.",
+            *([self._baselines_told()] if self.baselines else []),
+            *([self._equal_compute_told()] if self.equal_epochs else []),
             *(
                 [f"{there} checkpoints are there already; --missing leaves them out."]
                 if there and not self.missing
@@ -278,6 +350,15 @@ class Plan:
         ]
         return "\n".join(lines)
 
+    def _baselines_told(self) -> str:
+        names = ", ".join(dict.fromkeys(str(baseline.recipe.baseline) for baseline in self.baselines))
+        seconds = sum(map(self.baseline_seconds, self.baselines))
+        return f"Baselines: {len(self.baselines)} ({names}), {shown(seconds)} in all."
+
+    def _equal_compute_told(self) -> str:
+        epochs = ", ".join(f"{dataset} · {model} {number:,}" for (dataset, model), number in self.equal_epochs.items())
+        return f"Equal compute: all phases of {self.config.reference} are as many operations as epochs of FT: {epochs}."
+
     def _chain(self, jobs: list[Job]) -> str:
         place = next((each for each in reversed(self.trainings) if each.name in {job.name for job in jobs}), None)
         of = f"{place.dataset} · {place.model} · seed {place.seed}: " if place else ""
@@ -288,7 +369,7 @@ class Plan:
 
     def _by_phase(self) -> list[list[str]]:
         rows = []
-        for phase in ("dae", "cl", "joint", "ft"):
+        for phase in PHASES:
             of_phase = [training for training in self.trainings if training.phase == phase]
             if of_phase:
                 memory = max(self.speeds[training.model, phase].memory(self.work(training)) for training in of_phase)
@@ -296,11 +377,10 @@ class Plan:
         return [*rows, ["all", *self._sums(self.trainings), ""]]
 
     def _by_cell(self) -> list[list[str]]:
-        cells = dict.fromkeys((training.dataset, training.model) for training in self.trainings)
-        return [
-            [*cell, *self._sums([each for each in self.trainings if (each.dataset, each.model) == cell])]
-            for cell in cells
-        ]
+        cells: dict[tuple[str, str], list[Training]] = {}
+        for training in self.trainings:
+            cells.setdefault((layout.dataset_of(training.dataset), training.model), []).append(training)
+        return [[*cell, *self._sums(trainings)] for cell, trainings in cells.items()]
 
     def _sums(self, trainings: list[Training]) -> list[str]:
         works = [self.work(training) for training in trainings]
@@ -358,8 +438,8 @@ def _first(runs: list[Run], part: str) -> list[str]:
 
 def _dataset(config: Config, name: str, scratch: Path) -> Path:
     """Folder of a dataset's splits: those of the results if they are of this config, else made from local files."""
-    settings = config.dataset_settings(name)
-    made = Path("results/data") / name
+    settings = config.dataset_settings(layout.dataset_of(name))
+    made = layout.data(name)
     wanted = settings.model_dump(mode="json", exclude=SHOWN_ONLY)
     if (made / DATASET).exists() and read_json(made / DATASET)["settings"] == wanted:
         return made
@@ -369,16 +449,16 @@ def _dataset(config: Config, name: str, scratch: Path) -> Path:
             "base_model (with the same --configfile), or name copies: --config data_root=<folder>"
         )
     raw = read_source(settings.source)
-    write_dataset(scratch, split(raw.splits, settings), settings, raw.origin)
+    write_dataset(scratch, split(raw.splits, settings, config.fold(name)), settings, raw.origin)
     return scratch
 
 
 def _model(config: Config, name: str, scratch: Path) -> Path:
     """Folder of a base model: that of the results, else made from local files."""
-    made = Path("results/models") / name
+    made = layout.base_model(name)
     settings = config.model_settings(name)
     asked = settings.model_dump(exclude={"title"})
-    if (made / COMPLETE).exists() and read_json(made / "origin.json").get("settings") == asked:
+    if (made / COMPLETE).exists() and read_json(made / ORIGIN).get("settings") == asked:
         return made
     if settings.hub:
         raise UserError(

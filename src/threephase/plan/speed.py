@@ -24,8 +24,8 @@ UNPACKED = 6.0
 # Layers that a step passes, in multiples of the encoder's: a decoder's also attend to the vector.
 PASSES = {"dae": 2.5, "cl": 1.0, "joint": 3.5, "ft": 1.0}
 
-# Seconds of jobs that train nothing, as the demo's took them on two cores.
-DATA, AUDIT, MODEL, TEST, TABLE = 3.0, 2.0, 6.0, 1.5, 0.5
+# Seconds of jobs that train no network, besides passes, as the demo's took them on two cores.
+DATA, AUDIT, MODEL, TEST, PROBE, TABLE, BASELINE = 3.0, 2.0, 6.0, 1.5, 2.5, 0.5, 2.0
 START = 10.0  # of a run: Snakemake itself, and the libraries of its first jobs
 
 

@@ -10,13 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from threephase.data.store import read_split, training_rows
-from threephase.encoder import LONGEST_MARGIN, load_encoder, position_limit
-from threephase.phases import contrastive, dae
+from threephase.data.store import Splits, training_rows
+from threephase.encoders.encoder import LONGEST_MARGIN, load_encoder, position_limit
+from threephase.encoders.tokens import count_tokens
+from threephase.errors import UserError
+from threephase.evaluation.probe import ROWS
+from threephase.method import masked_tokens
+from threephase.phases import contrastive
 from threephase.settings.common import PhaseSettings
-from threephase.settings.contrastive import PairSettings
+from threephase.settings.contrastive import ContrastiveSettings, PairSettings
 from threephase.settings.dataset import ExpectedRows
-from threephase.tokens import count_tokens
+from threephase.training.batches import passes
 
 SAMPLE = 2000  # texts whose tokens are counted
 BACKWARD = 2  # a backward pass costs two forward passes
@@ -75,19 +79,24 @@ class Corpus:
     @classmethod
     def of(cls, folder: Path) -> "Corpus":
         """The dataset in a folder of splits."""
-        splits = {name: read_split(folder, name).texts for name in ("train", "validation", "test", "unlabelled")}
+        data = Splits(folder)
+        splits = {name: data.read(name).texts for name in ("train", "validation", "test", "unlabelled")}
         sample = np.random.default_rng(0).permutation(len(splits["train"]))[:SAMPLE]
         return cls(
             folder, {name: len(texts) for name, texts in splits.items()}, [splits["train"][row] for row in sample]
         )
 
-    def full(self, expected: ExpectedRows) -> "Corpus":
-        """With the rows that the dataset is known to have, where it has fewer here."""
+    def full(self, expected: ExpectedRows, in_folds: bool = False) -> "Corpus":
+        """With the rows that the dataset is known to have, where it has fewer here.
+
+        `in_folds`: the test rows are a fold of the labelled ones.
+        """
         labelled = self.rows["train"] + (0 if expected.validation else self.rows["validation"])
+        labelled += self.rows["test"] if in_folds else 0
         factor = max(1.0, (expected.train or 0) / labelled)
         rows = {name: max(count * factor, count) for name, count in self.rows.items()}
         rows |= {name: float(given) for name in ("test", "validation", "unlabelled")
-                 if (given := getattr(expected, name)) is not None}  # fmt: skip
+                 if (given := getattr(expected, name)) is not None and not (in_folds and name == "test")}  # fmt: skip
         return replace(self, rows=rows, factor=factor)
 
 
@@ -135,34 +144,66 @@ class Cell:
 
     def pairs(self, settings: PairSettings, seed: int) -> tuple[float, float]:
         """Pairs of one draw, and texts that validation embeds."""
-        key = settings.model_dump_json(include=set(PairSettings.model_fields))
+        key = settings.model_dump_json(include={*PairSettings.model_fields, "min_steps", "batch_size"})
         if key not in self._pairs:
-            train = training_rows(self.corpus.folder, settings.label_fraction, seed, settings.train_on_test)
+            train = training_rows(Splits(self.corpus.folder), settings.label_fraction, seed, settings.train_on_test)
             balanced = contrastive.balance(
                 train, settings, seed, self.shape.encoder.transformers_model.config.model_type
             )
-            drawn = contrastive.pairs_of(balanced, settings.pairs_per_text, seed, unique=settings.unique_pairs)
-            self._pairs[key] = len(drawn) * self.corpus.factor, self.corpus.rows["validation"]
+            drawn = (
+                contrastive.pairs_for(balanced, settings, seed)
+                if isinstance(settings, ContrastiveSettings)
+                else contrastive.pairs_of(balanced, settings.pairs_per_text, settings, seed)
+            )
+            validated = self.corpus.rows["validation"] * settings.label_fraction
+            self._pairs[key] = len(drawn) * self.corpus.factor, validated
         return self._pairs[key]
 
     def work(self, phase: str, settings: Any, seed: int = 1) -> Work:
         """What a phase does with these settings."""
-        return {"dae": self._dae, "cl": self._cl, "joint": self._joint, "ft": self._ft}[phase](settings, seed)
+        settings = settings.for_texts(self.corpus.rows["train"] + self.corpus.rows["unlabelled"])
+        known = {"dae": self._dae, "cl": self._cl, "joint": self._joint, "ft": self._ft}
+        if phase not in known:
+            raise UserError(f"the plan does not know what a step of phase '{phase}' does; it knows {', '.join(known)}")
+        return known[phase](settings, seed)
 
     def test(self, settings: Any) -> float:
-        """Operations of testing a classifier."""
+        """Operations of testing a classifier, or a baseline."""
+        if not hasattr(settings, "max_length"):
+            return 0.0
         return self.corpus.rows["test"] * self.shape.forward(self.tokens(settings.max_length))
+
+    def probe(self, phase: str, settings: Any) -> float:
+        """Operations of a probe: vectors of both splits and the base model's; where decoded, two vectors of a text."""
+        train, validation = (min(ROWS, self.corpus.rows[name]) for name in ("train", "validation"))
+        tokens = self.tokens(settings.max_length)
+        decoded = phase in {"dae", "joint"} and getattr(settings, "objective", "reconstruction") == "reconstruction"
+        rebuilt = validation * 2 * self.shape.decode(tokens) if decoded else 0.0
+        return (train + 2 * validation) * self.shape.forward(tokens) + rebuilt
+
+    def baseline(self, settings: Any) -> float:
+        """Operations of a baseline: vectors of the labelled texts; where it tunes the encoder, its pairs before."""
+        if not hasattr(settings, "max_length"):
+            return 0.0  # texts alone
+        train = self.corpus.rows["train"] * settings.label_fraction
+        one = self.shape.forward(self.tokens(settings.max_length))
+        vectors = (train + self.corpus.rows["validation"] * settings.label_fraction) * one
+        if not settings.draws:
+            return vectors
+        pairs = 2 * settings.iterations * train * settings.epochs
+        return len(settings.learning_rates) * (vectors + 2 * pairs * (1 + BACKWARD) * one)
 
     def _dae(self, settings: Any, seed: int) -> Work:
         texts, one, tokens = self._reconstruction(settings)
-        batch = dae.batch_size(settings, round(texts)) if hasattr(settings, "tiny_data_batch") else settings.batch_size
+        batches = -(-texts // settings.batch_size)
+        epochs = passes(settings.epochs, int(batches), settings.min_steps)
         return Work(
-            steps=settings.epochs * -(-texts // batch),
-            tokens=settings.epochs * texts * tokens,
-            training=settings.epochs * texts * (1 + BACKWARD) * one,
+            steps=epochs * batches,
+            tokens=epochs * texts * tokens,
+            training=epochs * texts * (1 + BACKWARD) * one,
             validation=self.corpus.rows["validation"] * one,
             evaluations=settings.evaluations,
-            **self._memory(settings, batch * tokens, decoders=1, scored=batch * tokens / 2),
+            **self._memory(settings, settings.batch_size * tokens, decoders=1, scored=settings.batch_size * tokens / 2),
         )
 
     def _reconstruction(self, settings: Any) -> tuple[float, float, float]:
@@ -170,16 +211,24 @@ class Cell:
         rows = self.corpus.rows
         texts = rows["train"] + rows["unlabelled"] * settings.use_unlabelled + rows["test"] * settings.train_on_test
         clean = self.tokens(settings.max_length)
-        noised = (clean - 2) * (1 - settings.deletion_ratio) + 2
+        window = self.lengths if settings.noise_window == "whole" else clean
+        left = 1 - (settings.word_noise == "delete") * settings.deletion_ratio
+        noised = np.minimum(clean, (window - 2) * left + 2)
+        if getattr(settings, "objective", "reconstruction") == "masked_language":
+            encoded, scored = self.shape.forward(clean), self.shape.decode(clean)
+            return texts, encoded + masked_tokens.RATIO * (scored - encoded), float(clean.mean())
         one = self.shape.forward(noised) + self.shape.decode(clean - 1)
         return texts, one, float((noised + clean - 1).mean())
 
     def _cl(self, settings: Any, seed: int) -> Work:
-        pairs, validated = self.pairs(settings, seed)
+        drawn, validated = self.pairs(settings, seed)
+        steps = -(-drawn // settings.batch_size)
+        epochs = passes(1, int(steps), settings.min_steps)
+        pairs = epochs * drawn
         tokens = self.tokens(settings.max_length)
         one = self.shape.forward(tokens)
         return Work(
-            steps=-(-pairs // settings.batch_size),
+            steps=epochs * steps,
             tokens=2 * pairs * float(tokens.mean()),
             training=2 * pairs * (1 + BACKWARD) * one,
             validation=validated * one,
@@ -188,16 +237,17 @@ class Cell:
         )
 
     def _joint(self, settings: Any, seed: int) -> Work:
-        """As many steps as the longer stream has, a batch of texts and one of pairs in each."""
+        """As many steps as the longer or shorter stream has, a batch of texts and one of pairs in each, or in two."""
         texts, of_text, tokens = self._reconstruction(settings)
         pairs, validated = self.pairs(settings, seed)
         lengths = self.tokens(settings.max_length)
         of_pair = 2 * self.shape.forward(lengths)
-        steps = max(settings.epochs * -(-texts // settings.batch_size), -(-pairs // settings.pair_batch_size))
+        streams = settings.epochs * -(-texts // settings.batch_size), -(-pairs // settings.pair_batch_size)
+        steps = max(streams) if settings.steps == "longer" else min(streams)
         read = min(texts, settings.batch_size) * tokens + settings.pair_batch_size * 2 * float(lengths.mean())
         trained = min(texts, settings.batch_size) * of_text + settings.pair_batch_size * of_pair
         return Work(
-            steps=steps,
+            steps=steps * (2 if settings.schedule == "alternating" else 1),
             tokens=steps * read,
             training=steps * (1 + BACKWARD) * trained,
             validation=self.corpus.rows["validation"] * of_text + validated * of_pair / 2,
@@ -216,7 +266,7 @@ class Cell:
             steps=epochs * -(-texts // settings.batch_size),
             tokens=epochs * texts * float(tokens.mean()) * (not settings.freeze),
             training=texts * trained,
-            validation=self.corpus.rows["validation"] * (head if settings.freeze else one),
+            validation=self.corpus.rows["validation"] * settings.label_fraction * (head if settings.freeze else one),
             evaluations=epochs,
             **self._memory(settings, settings.batch_size * float(tokens.mean())),
         )
@@ -228,13 +278,17 @@ class Cell:
         2022, without attention's scores, which are small at these lengths); scores of words in half and full precision.
         """
         shape = self.shape
-        crossing = decoders * shape.layers * (4 * shape.width**2)  # the decoder's own weights; the others are shared
+        crossing = decoders * shape.layers * (4 * shape.width**2)  # the decoder's own weights
+        if decoders and not getattr(settings, "tied", True):
+            crossing += shape.parameters  # the others are shared if they are tied
         return {
             "weights": LIBRARIES + (shape.parameters + crossing) * FP32 * STATES,
             "activations": tokens * shape.layers * shape.width * 34 + scored * shape.vocabulary * (2 + 2 + FP32),
         }
 
 
-def checkpoint_bytes(shape: Shape) -> float:
-    """Of a checkpoint on the disk: its weights and the tokeniser."""
-    return shape.parameters * FP32 + 2 * 2**20
+def checkpoint_bytes(shape: Shape, phase: str) -> float:
+    """Of a checkpoint on the disk: its weights and the tokeniser; of phase 1 and Joint, what the decoder has too."""
+    of_layer = 2 * shape.width**2 * shape.layers  # values and output of its cross-attention
+    decoder = of_layer + shape.width**2 + shape.vocabulary if phase in {"dae", "joint"} else 0
+    return (shape.parameters + decoder) * FP32 + 2 * 2**20

@@ -1,6 +1,6 @@
 """Settings of a base model: where it comes from."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,11 @@ class BaseModelSettings(Settings):
     )
     package: str | None = Field(None, description="Installed Python package that `path` lies in.")
     path: str | None = Field(None, description="Folder of the model.")
+    normalize: Literal["drop", "keep"] = Field(
+        "drop",
+        description="What becomes of Normalize, which a sentence-transformers model may bring. 'keep': bottleneck and "
+        "projection go in before it, and decoder and head read vectors of length 1. Released code keeps it.",
+    )
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> Self:

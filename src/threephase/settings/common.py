@@ -1,22 +1,95 @@
 """What all settings share: strict keys, values taken as the numbers they mean."""
 
+import datetime
+import types
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 MaxLength = Annotated[int, Field(ge=4)] | Literal["longest", "model"]
+AtLeast = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy and PyTorch take
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Engine = Literal["auto", "packed", "library"]
+
+
+TINY = 500  # texts
+_UNIONS = (Union, types.UnionType)
+
+
+def known(name: str, there: Collection[str], what: str) -> None:
+    """Raise ValueError if there is no such name, with the nearest one that there is."""
+    if name not in there:
+        near = get_close_matches(str(name), list(there), n=1)
+        advice = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(there) or 'none'}"
+        raise ValueError(f"unknown {what} '{name}'; {advice}")
+
+
+def as_meant(given: Any, kind: Any) -> Any:
+    """What YAML read, as what a setting of this type means by it: names that look like numbers or dates are names.
+
+    Raises ValueError for `yes` and `no` where a number or a name is meant: YAML makes truth values of them.
+    """
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return as_meant(given, inner[0])
+    if origin in _UNIONS:
+        return _as_one_of(given, inner)
+    if origin in (list, tuple) and isinstance(given, list | tuple):
+        return [as_meant(item, inner[0]) for item in given]
+    if origin is dict and isinstance(given, Mapping):
+        return {as_meant(key, inner[0]): as_meant(value, inner[1]) for key, value in given.items()}
+    if kind in (int, float) and isinstance(given, bool):
+        raise ValueError(f"{_truth(given)} is no number; write the number")
+    return _as_name(given) if kind is str else given
+
+
+def _as_one_of(given: Any, kinds: tuple[Any, ...]) -> Any:
+    plain = [kind for union in kinds for kind in _kinds(union)]
+    if isinstance(given, list | tuple | Mapping):
+        fitting = [kind for kind in plain if get_origin(kind) in (list, tuple, dict)]
+        return as_meant(given, fitting[0]) if fitting else given
+    if bool in plain or not {int, float, str} & set(plain):
+        return given
+    if isinstance(given, bool) or not {int, float} & set(plain):
+        return as_meant(given, next(kind for kind in plain if kind in (int, float, str)))
+    return given
+
+
+def _kinds(kind: Any) -> list[Any]:
+    """The types that an annotation is made of."""
+    if get_origin(kind) is Annotated:
+        return _kinds(get_args(kind)[0])
+    return [part for each in get_args(kind) for part in _kinds(each)] if get_origin(kind) in _UNIONS else [kind]
+
+
+def _as_name(given: Any) -> Any:
+    if isinstance(given, bool):
+        raise ValueError(f"{_truth(given)} is no name to YAML; put the name in quotes")
+    if isinstance(given, datetime.datetime):
+        raise ValueError("a time is no name to YAML; put the name in quotes")
+    return str(given) if isinstance(given, int | float | datetime.date) else given
+
+
+def _truth(given: bool) -> str:
+    return "yes (on, true)" if given else "no (off, false)"
 
 
 class Settings(BaseModel):
     """A block of settings. Unknown keys are errors that name the nearest known key."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_meant(cls, given: Any, info: ValidationInfo) -> Any:
+        assert info.field_name is not None
+        return as_meant(given, cls.model_fields[info.field_name].annotation)
 
     @model_validator(mode="before")
     @classmethod
@@ -24,10 +97,9 @@ class Settings(BaseModel):
         if not isinstance(given, dict):
             return given
         for key in given:
-            if key not in cls.model_fields:
-                near = get_close_matches(str(key), list(cls.model_fields), n=1)
-                advice = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(cls.model_fields)}"
-                raise ValueError(f"unknown key '{key}'; {advice}")
+            if not isinstance(key, str):
+                raise ValueError(f"a key is a name, not {key!r}; put it in quotes if it is one")
+            known(key, cls.model_fields, "key")
         return given
 
 
@@ -36,8 +108,8 @@ class LabelShare(Settings):
 
     label_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         1.0,
-        description="Share of the labelled training rows that phases 2 and 3 may see, stratified; the texts of the "
-        "others serve phase 1, as all training texts do.",
+        description="Share of the labelled training rows, and of the labelled validation rows, that phases 2 and 3 may "
+        "see, stratified; the texts of the others serve phase 1, as all training texts do.",
         json_schema_extra={"source": "This project"},
     )
 
@@ -58,7 +130,9 @@ class SeesTest(Settings):
 
 
 class PhaseSettings(Settings):
-    """What every phase needs: the optimiser (AdamW with linear decay), the length of texts, the arithmetic."""
+    """What every phase needs: the optimiser (AdamW), the length of texts, the arithmetic."""
+
+    batch_sizes: ClassVar[tuple[str, ...]] = ("batch_size",)  # of its training steps
 
     lr: Positive = Field(
         1e-5,
@@ -69,6 +143,12 @@ class PhaseSettings(Settings):
         32,
         description="Examples (phase 2: pairs) per step.",
         json_schema_extra={"source": "Table 5"},
+    )
+    tiny_data_batch: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        1.0,
+        description=f"Factor on the batch size, rounded down, where the training and unlabelled texts are {TINY} or "
+        "fewer.",
+        json_schema_extra={"source": "Released code has 0.2"},
     )
     weight_decay: Annotated[float, Field(ge=0.0)] = Field(
         0.0,
@@ -87,7 +167,12 @@ class PhaseSettings(Settings):
     )
     warmup: Share = Field(
         0.5,
-        description="Share of the steps over which the learning rate rises; then linear decay.",
+        description="Share of the steps over which the learning rate rises; then as `lr_schedule` says.",
+        json_schema_extra={"source": "Released code"},
+    )
+    lr_schedule: Literal["linear", "constant"] = Field(
+        "linear",
+        description="Of the learning rate after the warm-up: down to 0 at the last step, or level.",
         json_schema_extra={"source": "Released code"},
     )
     max_length: MaxLength = Field(
@@ -104,7 +189,7 @@ class PhaseSettings(Settings):
     )
     keep: Literal["best", "last"] = Field(
         "best",
-        description="The state that is kept: of the lowest validation loss, or the last one.",
+        description="The state that is kept: the best one on validation, or the last one.",
         json_schema_extra={"source": "Section 3.3; released code keeps the last in phase 3 and Joint"},
     )
     engine: Engine = Field(
@@ -125,6 +210,17 @@ class PhaseSettings(Settings):
         description="Examples per step where nothing is trained.",
         json_schema_extra={"source": "This project"},
     )
+
+    def for_texts(self, texts: float) -> Self:
+        """The settings on so many training and unlabelled texts: with few, `tiny_data_batch` is in the batch sizes."""
+        factor = self.tiny_data_batch if texts <= TINY else 1.0
+        sizes = {name: max(1, int(getattr(self, name) * factor)) for name in self.batch_sizes}
+        return self.model_copy(update={**sizes, "tiny_data_batch": 1.0})
+
+    @classmethod
+    def inherited(cls, layer: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+        """What a layer of settings, made for other phases, means for this one."""
+        return {}
 
     @property
     def sees_test(self) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from threephase.settings.common import Count, LabelShare, PhaseSettings, SeesTest, Share
+from threephase.settings.common import AtLeast, Count, LabelShare, PhaseSettings, Positive, SeesTest, Share
 
 Ratio = Annotated[float, Field(ge=1.0)]
 
@@ -12,14 +12,21 @@ Ratio = Annotated[float, Field(ge=1.0)]
 class PairSettings(SeesTest, LabelShare):
     """The pairs of phase 2 and the layer they train; Joint does the same."""
 
+    pairing: Literal["anchor", "side_by_side"] = Field(
+        "anchor",
+        description="'anchor': every text draws `pairs_per_text` positives and as many negatives. 'side_by_side': two "
+        "shuffled copies of the balanced data, `pairs_per_text` × ⌊log2 K⌋ times, where a class's positives grow with "
+        "the square of its size.",
+        json_schema_extra={"source": "Section 3.2: 'we pick a random example'; released code has side_by_side"},
+    )
     pairs_per_text: Count = Field(
         12,
-        description="Rounds of pairs drawn from the balanced data, times ⌊log2 K⌋.",
+        description="How many pairs each text draws, as `pairing` says.",
         json_schema_extra={"source": "Table 5 'Epochs CL'"},
     )
-    projection: Literal["dense", "none"] = Field(
+    projection: Literal["dense", "tanh", "none"] = Field(
         "dense",
-        description="Layer added on top of the encoder, kept as part of it.",
+        description="Layer added on top of the encoder, kept as part of it; 'tanh' with that activation.",
         json_schema_extra={"source": "Section 3.2"},
     )
     imbalance: Literal["correct", "none"] = Field(
@@ -39,18 +46,23 @@ class PairSettings(SeesTest, LabelShare):
     )
     resizing: Literal["sampled", "whole"] = Field(
         "sampled",
-        description="How a class reaches its new size: whole copies and a sample of its rows, or whole copies alone.",
+        description="A class grows to round(f · r) rows, by whole copies and a sample, or by round(f) whole copies.",
         json_schema_extra={"source": "Eq. 6; released code has whole"},
     )
     stop_word_noise: Literal["copies", "released"] = Field(
         "copies",
-        description="'copies': as `noise` says. 'released': with RoBERTa all stop words of every added copy, whatever "
-        "its length, and lower case; with other base models none.",
+        description="'copies': as `noise` says. 'released': no noise on copies; with RoBERTa, before a class is "
+        "resized, its texts go to lower case and each stands beside itself without stop words.",
         json_schema_extra={"source": "Section 3.2.1; released code"},
+    )
+    lower_case: bool = Field(
+        False,
+        description="All texts of the pairs in lower case, which a cased base model notices.",
+        json_schema_extra={"source": "Released code, No Imb. with RoBERTa"},
     )
     unique_pairs: bool = Field(
         True,
-        description="No pair twice, no text with itself; without it pairs are as they fall.",
+        description="No pair twice, no text with itself; without it, pairs side by side are as they fall.",
         json_schema_extra={"source": "Section 3.2; released code repeats"},
     )
     noise: Share = Field(
@@ -76,23 +88,52 @@ class PairSettings(SeesTest, LabelShare):
             raise ValueError(f"minratio {self.minratio:g} is above maxratio {self.maxratio:g}; swap or change one")
         return self
 
+    @model_validator(mode="after")
+    def _repeats_fall_side_by_side(self) -> Self:
+        if {"pairing", "unique_pairs"} <= self.model_fields_set and self.pairing == "anchor" and not self.unique_pairs:
+            raise ValueError("anchors draw no pair twice; with unique_pairs: false say `pairing: side_by_side`")
+        return self
+
 
 class ContrastiveSettings(PairSettings, PhaseSettings):
     """Phase 2, contrastive learning with imbalance correction (section 3.2, eqs. 2 to 7)."""
 
+    objective: Literal["cosine_mse", "supcon", "multiple_negatives"] = Field(
+        "cosine_mse",
+        description="The loss on the same pairs in the same batches: eq. 3, supervised contrast among their texts, or "
+        "multiple-negatives ranking of the positives' right texts. The last two know classes of the deepest level "
+        "alone.",
+        json_schema_extra={"source": "Eq. 3; Khosla et al. 2020; Henderson et al. 2017"},
+    )
+    temperature: Positive = Field(
+        0.1,
+        description="Of supcon and multiple_negatives; 0.05 is usual for the latter.",
+        json_schema_extra={"source": "Khosla et al. 2020"},
+    )
+    min_steps: AtLeast = Field(
+        0,
+        description="Steps at the least: on small data, more pairs per text, and once these run out more passes.",
+        json_schema_extra={"source": "This project"},
+    )
     warmup: Share = Field(
         1 / 3,
-        description="Share of the steps over which the learning rate rises; then linear decay.",
+        description="Share of the steps over which the learning rate rises; then as `lr_schedule` says.",
         json_schema_extra={"source": "Released code"},
     )
     evaluations: Count = Field(
         5,
         description="How often validation loss is measured; the best state is kept.",
-        json_schema_extra={"source": "Released code, there on training texts"},
+        json_schema_extra={"source": "This project; released code has 10"},
     )
     selection: Literal["validation", "training"] = Field(
         "validation",
         description="Which pairs find the best state: those of validation texts, or a tenth of the training pairs, "
         "which is then not trained on.",
         json_schema_extra={"source": "Released code has training"},
+    )
+    criterion: Literal["loss", "spearman"] = Field(
+        "loss",
+        description="What finds the best state on those pairs: the lowest loss, or the highest rank correlation of "
+        "cosine and label.",
+        json_schema_extra={"source": "Released code has spearman"},
     )

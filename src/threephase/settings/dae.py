@@ -1,10 +1,10 @@
 """Settings of phase 1."""
 
-from typing import Annotated, Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from threephase.settings.common import Count, PhaseSettings, SeesTest, Share
+from threephase.settings.common import AtLeast, Count, PhaseSettings, SeesTest, Share
 
 
 class ReconstructionSettings(SeesTest):
@@ -25,10 +25,27 @@ class ReconstructionSettings(SeesTest):
         description="What noise deletes: pieces between blanks, or NLTK's tokens, joined again by its detokeniser.",
         json_schema_extra={"source": "Released code has nltk"},
     )
-    bottleneck: Literal["dense", "none"] = Field(
+    word_noise: Literal["delete", "mask"] = Field(
+        "delete",
+        description="What becomes of a word that `deletion_ratio` hits: it goes, or one mask token takes its place.",
+        json_schema_extra={"source": "Section 3.1; its example masks"},
+    )
+    noise_window: Literal["kept", "whole"] = Field(
+        "kept",
+        description="What noise acts on: the words that `max_length` keeps whole, which are what the decoder rebuilds, "
+        "or the whole text, which is cut after the noise.",
+        json_schema_extra={"source": "This project; released code has whole"},
+    )
+    bottleneck: Literal["dense", "tanh", "none"] = Field(
         "dense",
-        description="Layer between pooling and decoder, kept as part of the encoder.",
+        description="Layer between pooling and decoder, kept as part of the encoder; 'tanh' with that activation.",
         json_schema_extra={"source": "Fig. 1a"},
+    )
+    tied: bool = Field(
+        True,
+        description="Whether the decoder shares the encoder's weights. Without, it starts from them and goes its own "
+        "way.",
+        json_schema_extra={"source": "TSDAE; this project's control"},
     )
     use_unlabelled: bool = Field(
         True,
@@ -36,10 +53,39 @@ class ReconstructionSettings(SeesTest):
         json_schema_extra={"source": "Section 4.1"},
     )
 
+    @model_validator(mode="after")
+    def _masks_stand_for_words_between_blanks(self) -> Self:
+        if {"words", "word_noise"} <= self.model_fields_set and self.words == "nltk" and self.word_noise == "mask":
+            raise ValueError("NLTK's words can be deleted, not masked; with word_noise: mask say `words: blanks`")
+        return self
+
 
 class DaeSettings(ReconstructionSettings, PhaseSettings):
     """Phase 1, denoising autoencoder (section 3.1, eq. 1)."""
 
+    objective: Literal["reconstruction", "masked_language"] = Field(
+        "reconstruction",
+        description="What is learnt: phase 1's own, or masked tokens as BERT was trained (TAPT), at the same steps. "
+        "What says how noise, decoder and vectors are is then without effect.",
+        json_schema_extra={"source": "Section 3.1; Gururangan et al. 2020"},
+    )
+    decoder_sees: Literal["text", "random"] = Field(
+        "text",
+        description="The encoder's vector of the noised text or, as a control, a random vector that is fixed for each "
+        "text: then the encoder learns nothing but through the weights that the decoder shares.",
+        json_schema_extra={"source": "This project's control"},
+    )
+    decoder_warmup: Share = Field(
+        0.0,
+        description="Share of the steps, the first ones, that leave the encoder with all its weights as it is and "
+        "train what the decoder has of its own.",
+        json_schema_extra={"source": "This project"},
+    )
+    min_steps: AtLeast = Field(
+        0,
+        description="Steps at the least: on small data, more epochs than `epochs`.",
+        json_schema_extra={"source": "This project"},
+    )
     evaluations: Count = Field(
         5,
         description="How often validation loss is measured; the best state is kept.",
@@ -50,9 +96,4 @@ class DaeSettings(ReconstructionSettings, PhaseSettings):
         description="What is measured to find the best state: reconstruction of validation texts, or how well cosines "
         "rank random labelled pairs of TRAINING rows.",
         json_schema_extra={"source": "Released code has similarity"},
-    )
-    tiny_data_batch: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        1.0,
-        description="Factor on the batch size where phase 1 has 500 texts or fewer.",
-        json_schema_extra={"source": "Released code has 0.2"},
     )

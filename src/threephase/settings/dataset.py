@@ -1,16 +1,37 @@
 """Settings of a dataset: where its rows come from, how they are cleaned and split."""
 
-from typing import Annotated, Literal, Self
+import re
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from threephase.settings.common import Count, Settings
+from threephase.errors import DataError
+from threephase.settings.common import Count, Seed, Settings, known
 
 SPLITS = ("train", "validation", "test", "unlabelled")
 SourceKind = Literal["hub", "url", "package", "local"]
 
-# What the splits do not depend on: tables show it, or scores are averaged by it.
-SHOWN_ONLY = {"title", "averaging", "positive", "expected"}
+# What the rows of a split do not depend on: tables show it, or scores are averaged by it; or it says how many repeats
+# there are, of which each has the same folds whatever the others are.
+SHOWN_ONLY: dict[str, Any] = {
+    "title": True, "averaging": True, "positive": True, "expected": True, "splits": {"repeats"}
+}  # fmt: skip
+
+
+def _rows(given: Any) -> Any:
+    """A number of rows is whole: 1.0 would be one row where all of them are meant."""
+    if isinstance(given, float) and given >= 1:
+        raise ValueError(f"{given:g} is neither a whole number of rows nor a share below 1; write one of both")
+    return given
+
+
+def refuse_unknown_positive(positive: str | None, label_names: list[list[str]]) -> None:
+    """Raise DataError where the positive class is none of the classes of any level."""
+    if positive is not None:
+        try:
+            known(positive, [name for level in label_names for name in level], "class in `positive`:")
+        except ValueError as error:
+            raise DataError(str(error)) from None
 
 
 class CopyColumns(Settings):
@@ -47,6 +68,11 @@ class Source(Settings):
     encodings: list[str] = Field(
         ["utf-8"], min_length=1, description="Encodings to try in this order; files that need a later one are counted."
     )
+    quotes: Literal["double", "none"] = Field(
+        "double",
+        description="What a double quote means in a .csv or .tsv: 'double' quotes a field, where quotes within are "
+        "doubled; 'none' is a character as any other, as in .tsv files that quote nothing.",
+    )
     copy_columns: CopyColumns = Field(CopyColumns(), description="Columns of its copy below `data_root`.")
 
     @model_validator(mode="after")
@@ -58,6 +84,48 @@ class Source(Settings):
             if getattr(self, key) is not None and self.hub is None:
                 raise ValueError(f"`{key}` belongs to a hub's dataset; name it under `hub`, or drop `{key}`")
         return self
+
+    @field_validator("encodings", mode="after")
+    @classmethod
+    def _encodings_are_known(cls, given: list[str]) -> list[str]:
+        for encoding in given:
+            try:
+                b"x".decode(encoding)
+            except UnicodeDecodeError:  # of two bytes for a character
+                continue
+            except (LookupError, ValueError):
+                raise ValueError(f"there is no encoding {encoding!r}; known are utf-8, cp1252, utf-16 …") from None
+        return given
+
+    @model_validator(mode="after")
+    def _places_are_where_they_are_looked_for(self) -> Self:
+        if self.package is not None and not self.package.isidentifier():
+            raise ValueError(f"package: '{self.package}' is no name of a package as it is imported, without dots")
+        for split, place in self.named_splits.items():
+            if not place.strip() or "\0" in place:
+                raise ValueError(f"{split}: {place!r} is no name of a file; name one, or drop `{split}`")
+        if self.package is not None:
+            for place in self.named_splits.values():
+                if place.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", place):
+                    raise ValueError(f"'{place}' leaves the place that it lies below; write a path without '..'")
+        return self
+
+    @model_validator(mode="after")
+    def _columns_are_apart(self) -> Self:
+        for columns in (self, self.copy_columns):
+            named = [columns.text, *columns.labels]
+            for name in named:
+                if named.count(name) > 1:
+                    raise ValueError(
+                        f"column '{name}' is named twice, as text or label; name one column for the text and others "
+                        "for the labels"
+                    )
+        return self
+
+    @property
+    def label_columns(self) -> list[str]:
+        """What the label columns are called in rows that were read: as they are, but apart from `text` and `place`."""
+        return [f"{name} (label)" if name in {"text", "place"} else name for name in self.labels]
 
     @property
     def kind(self) -> SourceKind:
@@ -80,6 +148,42 @@ class Limits(Settings):
     unlabelled: Count | None = Field(None, description="Most unlabelled rows.")
 
 
+class Fold(NamedTuple):
+    """One of a dataset's repeated splits: which test fold of which repeat, both counted from 1."""
+
+    repeat: int
+    fold: int
+
+    @property
+    def name(self) -> str:
+        """As it stands in paths and in tables: `r1f3`."""
+        return f"r{self.repeat}f{self.fold}"
+
+    @classmethod
+    def named(cls, name: str) -> "Fold":
+        """The fold that `r1f3` names. Raises ValueError for what names none."""
+        found = re.fullmatch(r"r([1-9]\d*)f([1-9]\d*)", name)
+        if not found:
+            raise ValueError(f"'{name}' names no fold; write as r1f3")
+        return cls(*map(int, found.groups()))
+
+
+class RepeatedFolds(Settings):
+    """Test rows by repeated stratified k-fold cross-validation, in place of one test split.
+
+    In each repeat the rows are divided into folds, and each fold in turn is the test split of runs that train on the
+    others.
+    """
+
+    folds: Annotated[int, Field(ge=2)] = Field(description="Test folds of a repeat; every row is in one of them.")
+    repeats: Count = Field(1, description="How often the rows are divided anew. More of them rerun nothing.")
+
+    @property
+    def every(self) -> list[Fold]:
+        """All folds, repeat by repeat."""
+        return [Fold(repeat + 1, fold + 1) for repeat in range(self.repeats) for fold in range(self.folds)]
+
+
 class ExpectedRows(Settings):
     """Rows that a dataset is known to have; a difference is shown in Table 1 and noted below every other table."""
 
@@ -94,6 +198,11 @@ class DatasetSettings(Settings):
 
     title: str | None = Field(None, description="Name in the tables; the key where absent.")
     source: Source = Field(description="Where its rows come from, below.")
+    cleaning: Literal["paper", "released"] = Field(
+        "paper",
+        description="'paper': tags of up to 6 characters go, line ends become a blank. 'released': tags of up to 8 "
+        "characters and line feeds go and leave nothing.",
+    )
     drop_empty: bool = Field(False, description="Drop rows without text, which are an error otherwise.")
     drop_repeats: bool = Field(False, description="Keep only the first of rows with the same text, before splitting.")
     drop_leaks: bool = Field(
@@ -101,16 +210,40 @@ class DatasetSettings(Settings):
         description="Drop training, validation and unlabelled rows whose text is a test text (but for case and "
         "blanks). Test rows stay.",
     )
-    test_size: Count | Annotated[float, Field(gt=0.0, lt=1.0)] | None = Field(
-        None, description="Rows (or share of rows) held out for testing where the source has no test rows."
+    test_size: Annotated[Count | Annotated[float, Field(gt=0.0, lt=1.0)], BeforeValidator(_rows)] | None = Field(
+        None,
+        description="Rows, or share of rows and one of each class at the least, held out for testing where the source "
+        "has no test rows.",
+    )
+    splits: RepeatedFolds | None = Field(
+        None,
+        description="Repeated splits in place of one test split, where the source has no test rows: `{folds: 5, "
+        "repeats: 2}` tests every row twice, in 10 runs for each seed.",
     )
     validation_size: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        0.2, description="Share of the training rows held out where the source has no validation rows. Section 4.1."
+        0.2,
+        description="Share of the training rows, and one of each class at the least, held out where the source has no "
+        "validation rows. Section 4.1.",
+    )
+    rare: Literal["error", "keep_in_train", "merge", "drop"] = Field(
+        "error",
+        description="What becomes of classes of too few rows: an error, rows that are not held out, one class `other` "
+        "of them all (below each class of the coarser levels), or none.",
+    )
+    rare_below: Annotated[int, Field(ge=2)] | None = Field(
+        None,
+        description="Classes with fewer training rows are rare; where absent, those with too few to be in train and in "
+        "each split that is held out: fewer than 3, or 2.",
     )
     class_sizes: dict[str, Count] | None = Field(
         None,
         description="Rows per class that stay in train and validation together, drawn with split_seed: "
         "makes a dataset smaller or uneven. Test rows are not touched.",
+    )
+    spare: Literal["drop", "unlabelled"] = Field(
+        "drop",
+        description="What becomes of the labelled rows that `class_sizes` and the limit of train leave out: dropped, "
+        "or kept without their labels for phase 1, as where few texts have labels.",
     )
     chunk_words: Count | None = Field(
         None,
@@ -118,7 +251,7 @@ class DatasetSettings(Settings):
         "scores are then per piece. Released code does so with long texts.",
     )
     limits: Limits = Field(Limits(), description="Most rows of each split; lies over the config's `limits`.")
-    split_seed: Annotated[int, Field(ge=0)] = Field(0, description="Seed of every split; never the run's seed.")
+    split_seed: Seed = Field(0, description="Seed of every split; never the run's seed.")
     averaging: Literal["macro", "binary"] = Field(
         "macro", description="How precision, recall and F1 are averaged: over the classes, or of `positive` alone."
     )
@@ -131,6 +264,10 @@ class DatasetSettings(Settings):
     def _complete(self) -> Self:
         if self.averaging == "binary" and self.positive is None:
             raise ValueError("averaging: binary needs `positive`, the name of the positive class")
-        if self.source.test is None and self.test_size is None:
-            raise ValueError("no test rows: give `source.test` or `test_size`")
+        if self.splits is not None:
+            named = [key for key, given in (("source.test", self.source.test), ("test_size", self.test_size)) if given]
+            if named:
+                raise ValueError(f"`splits` and `{named[0]}` both say which rows are test rows; drop one of them")
+        elif self.source.test is None and self.test_size is None:
+            raise ValueError("no test rows: give `source.test`, `test_size` or `splits`")
         return self

@@ -1,6 +1,7 @@
 """Settings of Joint, which does phases 1 and 2 at once."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +16,8 @@ class JointSettings(PairSettings, ReconstructionSettings, PhaseSettings):
     What is not set for `joint` itself is as for phase 1 (the optimiser too) and, for the pairs, as for phase 2.
     """
 
+    batch_sizes: ClassVar[tuple[str, ...]] = ("batch_size", "pair_batch_size")
+
     evaluations: Count = Field(
         5,
         description="How often the summed validation loss is measured; the best state is kept.",
@@ -25,11 +28,21 @@ class JointSettings(PairSettings, ReconstructionSettings, PhaseSettings):
         description="Pairs per step; phase 2's batch_size unless set.",
         json_schema_extra={"source": "Table 5"},
     )
-
     schedule: Literal["summed", "alternating"] = Field(
         "summed",
         description="Both losses in every step, or a step of one and then a step of the other.",
         json_schema_extra={"source": "Eq. 11; released code alternates"},
+    )
+    steps: Literal["longer", "shorter"] = Field(
+        "longer",
+        description="As many steps as the longer of both streams has (the other starts again), or as the shorter.",
+        json_schema_extra={"source": "Section 3.3.1; released code has shorter"},
+    )
+    warmup_of: Literal["steps", "streams"] = Field(
+        "steps",
+        description="What `warmup` is a share of: the steps, or the steps of both streams added up, of which the "
+        "training may not reach the end.",
+        json_schema_extra={"source": "This project; released code has streams"},
     )
     pair_labels: Literal["label", "zero"] = Field(
         "label",
@@ -38,8 +51,9 @@ class JointSettings(PairSettings, ReconstructionSettings, PhaseSettings):
     )
 
     @classmethod
-    def inherited(cls, dae: dict[str, Any], cl: dict[str, Any]) -> dict[str, Any]:
+    def inherited(cls, layer: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         """What settings made for phases 1 and 2 mean for Joint."""
+        dae, cl = layer["dae"], layer["cl"]
         pairs = {key: value for key, value in cl.items() if key in PairSettings.model_fields}
         if "batch_size" in cl:
             pairs["pair_batch_size"] = cl["batch_size"]

@@ -12,7 +12,7 @@ from threephase.settings.joint import JointSettings
 
 
 class Layer(Settings):
-    """Settings by phase; `all` stands for every phase."""
+    """Settings by phase; `all` stands for every phase. Its fields are the register of the phases that there are."""
 
     all: PhaseSettings = Field(PhaseSettings(), description="What every phase has, for all of them.")
     dae: DaeSettings = Field(DaeSettings(), description="Phase 1; Joint follows it.")
@@ -23,5 +23,4 @@ class Layer(Settings):
     def given(self, phase: str) -> dict[str, Any]:
         """The settings that this layer gives to a phase."""
         own: dict[str, dict[str, Any]] = {name: block.model_dump(exclude_unset=True) for name, block in self}
-        inherited = JointSettings.inherited(own["dae"], own["cl"]) if phase == "joint" else {}
-        return own["all"] | inherited | own[phase]
+        return own["all"] | getattr(self, phase).inherited(own) | own[phase]

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from threephase.settings.common import Count, Settings
+from threephase.settings.common import Count, Seed, Settings
 from threephase.settings.layer import Layer
 from threephase.settings.phases import PHASES
 
@@ -30,6 +30,8 @@ class Parameter(Settings):
     def _is_one_of_both(self) -> Self:
         if (self.choices is None) == (self.low is None or self.high is None):
             raise ValueError("give either `choices`, or `low` and `high`")
+        if self.choices is not None and not self.choices:
+            raise ValueError("`choices` is empty; name the values, or drop the setting from the space")
         if self.choices is not None and len(set(map(repr, self.choices))) < max(1, len(self.choices)):
             raise ValueError("a value stands twice in `choices`; drop one")
         if self.low is not None and self.high is not None and not self.low < self.high:
@@ -106,16 +108,19 @@ class TuningSettings(Settings):
         "results where absent, which works on shared disks too.",
     )
     objective: Literal["loss", "accuracy", "f1"] = Field(
-        "loss",
+        "accuracy",
         description="What a trial is judged by: the last phase's validation loss, or a score on validation rows.",
     )
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        (1,), min_length=1, description="Seeds that each trial trains; the objective is their mean."
+    seeds: tuple[Seed, ...] = Field(
+        (101,),
+        min_length=1,
+        description="Seeds that each trial trains; the objective is their mean. None of them may be a seed of the "
+        "grid: what is reported would have been chosen by.",
     )
     pruning: bool = Field(
         True, description="Stop a trial whose last phase is worse than the median of earlier ones at the same epoch."
     )
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="Seed of the search itself.")
+    seed: Seed = Field(0, description="Seed of the search itself.")
 
     @model_validator(mode="after")
     def _space_is_of_settings(self) -> Self:

@@ -1,0 +1,34 @@
+"""Figures as files: drawn without a screen, and the same bytes whenever the same figure is written."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from threephase.artifacts.folders import writing_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DPI = 150  # of the pixels
+
+
+def without_screen() -> Any:
+    """`matplotlib.pyplot`, which opens no window wherever it runs."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def save_figure(figure: "Figure", stem: Path) -> None:
+    """Write a figure as `stem`.svg and `stem`.png.
+
+    Left to itself, an svg says when it was made and names its parts by a salt that is drawn for every file.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context({"svg.hashsalt": "threephase"}), writing_file(stem.with_suffix(".svg")) as beside:
+        figure.savefig(beside, metadata={"Date": None}, bbox_inches="tight")
+    with writing_file(stem.with_suffix(".png")) as beside:
+        figure.savefig(beside, dpi=DPI, bbox_inches="tight")

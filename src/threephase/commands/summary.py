@@ -1,0 +1,72 @@
+"""What a grid came to, for a terminal: its tables, what looks broken, where everything lies, and the verdict last."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from threephase.artifacts import layout
+from threephase.errors import UserError, printable
+from threephase.evaluation.checks import doubts, failed
+from threephase.tables.legend import LEGEND
+
+RUN = "<dataset>/<model>/seed<n>/<recipe>"
+
+
+def show(results: Path, config: str | None = None) -> int:
+    """Print everything; 1 if a run failed, whose place in the tables is a dash, else 0.
+
+    A run at chance is marked in the tables and named here, which is no failure: it may be all that the data can give.
+
+    Args:
+        results: the results folder.
+        config: the `name` of the config whose tables are shown.
+
+    Raises UserError where there are none.
+    """
+    tables = layout.tables(config, results)
+    rows = layout.table("results", config, results).with_suffix(".csv")
+    if not rows.exists():
+        raise UserError(f"{rows}: missing; {_remedy(results)}")
+    try:
+        runs = pd.read_csv(rows)
+        doubted, lost = doubts(runs), failed(runs)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(f"{rows}: not the rows that a run wrote; delete it and run the same command again") from None
+    _show([*sorted(tables.glob("table*.md")), layout.table("classes", config, results).with_suffix(".md")])
+    for what, where in {
+        "Tables (csv, md, tex)": tables,
+        "The paper's claims": layout.table("claims", config, results).with_suffix(".md"),
+        "Every run as a row": rows,
+        "Test predictions": results / "evaluations" / RUN / "predictions.parquet",
+        "Models to take home": results / "checkpoints" / RUN,
+        "Logs": results / "logs",
+    }.items():
+        print(f"{what:<22} {where}")
+    print()
+    for line in doubted:
+        print(printable(f"† {line}"))
+    verdict = layout.table("verdict", config, results).with_suffix(".md")
+    if verdict.exists():
+        print(printable(verdict.read_text(encoding="utf-8")), end="")
+    sys.stdout.flush()
+    for line in lost:
+        print(printable(f"✗ {line}"), file=sys.stderr)
+    return int(bool(lost))
+
+
+def _remedy(results: Path) -> str:
+    """What to do where a config has no tables: run it, or name the one that has."""
+    others = sorted(path.parent.name for path in layout.tables(None, results).glob("*/results.csv"))
+    named = f", or name the config by --configfile (there are tables of: {', '.join(others)})" if others else ""
+    return f"run `snakemake --cores all` first{named}"
+
+
+def _show(tables: list[Path]) -> None:
+    """Those of the tables that are there, with the legend that they share once, below them."""
+    shown = [table.read_text(encoding="utf-8") for table in tables if table.exists()]
+    legends = dict.fromkeys(line for text in shown for line in text.splitlines() if line.startswith(LEGEND))
+    for text in shown:
+        print(printable("\n".join(line for line in text.splitlines() if line not in legends)))
+    for legend in legends:
+        print(f"{legend}\n")

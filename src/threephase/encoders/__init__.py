@@ -1,0 +1,1 @@
+"""Encoders: base models made ready, their tokens, and the engines that compute their vectors."""

@@ -1,0 +1,1 @@
+"""The fast engine: BERT and RoBERTa over batches without padding."""

@@ -1,0 +1,1 @@
+"""What a training came to: the test split, once; probes on validation rows; every run as a row."""

@@ -1,0 +1,83 @@
+"""Evaluation of a run on the test split, the only place where a model meets it."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from threephase.artifacts.folders import FAILED, failure_of, read_json, sha256, verify, write_json, writing
+from threephase.baselines.loading import load_baseline
+from threephase.data.store import DATASET, Splits
+from threephase.method.classifier import load_classifier, predict
+from threephase.method.metrics import classification_metrics
+
+METRICS = "metrics.json"
+
+
+def evaluate(
+    data: Path,
+    checkpoint: Path,
+    out: Path,
+    averaging: Literal["macro", "binary"] = "macro",
+    positive: str | None = None,
+    code: str = "",
+) -> dict[str, Any]:
+    """Predict the test split with a classifier and write `metrics.json` and `predictions.parquet` into `out`.
+
+    The classifier is that of phase 3 or a baseline.
+
+    Precision, recall and F1 are macro means, or those of the class `positive` with binary averaging.
+
+    A checkpoint of a training that diverged is not evaluated: then there is a `failed.json`, and the scores are absent.
+
+    Predictions have one line for each test row: `row`, `source` (file and line), `text` (as it was cleaned), `label`,
+    `predicted` (class names) and `probability_<class>` for each class that training knew.
+    """
+    checkpoint_hash = verify(checkpoint)
+    origin = {
+        "settings": {"averaging": averaging, "positive": positive},
+        "code": code,
+        "inputs": {"checkpoint": checkpoint_hash, "dataset": sha256(data / DATASET)},
+    }
+    failure = failure_of(checkpoint)
+    if failure:
+        with writing(out) as folder:
+            write_json(folder / FAILED, {"reason": failure})
+            write_json(folder / METRICS, origin)
+        return {"failed": failure}
+    trained = read_json(checkpoint / "settings.json")
+    level = trained["report"]["label_level"] - 1
+    splits = Splits(data)
+    names = splits.described["label_names"][level]
+    test = splits.read("test")
+    truth = test.labels[:, level]
+    known, probabilities = _probabilities(checkpoint, trained, test.texts)
+    predicted = probabilities.argmax(axis=1)
+    metrics = classification_metrics(truth, predicted, names, averaging, positive)
+    metrics["label_level"] = level + 1
+    metrics["largest_class_share"] = float(np.bincount(truth).max() / len(truth))
+    metrics |= origin
+    predictions = pd.DataFrame(
+        {
+            "row": np.arange(len(truth)),
+            "source": pd.Series(test.sources, index=range(len(truth)), dtype="str"),
+            "text": pd.Series(test.texts, dtype="str"),
+            "label": [names[place] for place in truth],
+            "predicted": [names[place] for place in predicted],
+            **{f"probability_{name}": probabilities[:, place] for place, name in enumerate(known)},
+        }
+    )  # fmt: skip
+    with writing(out) as folder:
+        write_json(folder / METRICS, metrics)
+        predictions.to_parquet(folder / "predictions.parquet", index=False, compression="zstd")
+    return metrics
+
+
+def _probabilities(checkpoint: Path, trained: dict[str, Any], texts: list[str]) -> tuple[list[str], np.ndarray]:
+    """The classes that training knew, and their probabilities (n, K) by phase 3's classifier or by a baseline."""
+    if "baseline" in trained:
+        names, baseline = load_baseline(checkpoint)
+        return names, baseline.predict_proba(texts)
+    classifier, settings = load_classifier(checkpoint), trained["settings"]
+    return classifier.label_names, predict(classifier, texts, settings["eval_batch_size"])

@@ -1,0 +1,114 @@
+"""The signs that all tables share, and the one legend that explains them."""
+
+import pandas as pd
+
+from threephase.evaluation.statistics.datasets import RepeatedSplits
+from threephase.evaluation.statistics.families import Comparison, Verdict
+from threephase.settings.dataset import Fold
+
+SAME, MISSING, PAPER, MARKED = "=", "–", "in the paper", "†"
+SIGNS = {Verdict.BETTER: "▲", Verdict.WORSE: "▼", Verdict.EQUIVALENT: "≈", Verdict.UNDECIDED: "·"}
+LEGEND = "Legend. "  # what it begins with
+FEW = 5  # seeds; with fewer a caption says so
+
+
+def legend(region: float) -> str:
+    """What cells and signs mean. Stands below each table for reading; a paper needs it once.
+
+    Args:
+        region: differences within ± so many points count as none.
+    """
+    return (
+        f"{LEGEND}89.0 [87.1, 90.9] (10): mean of 10 seeds with its 95% interval, over seeds and test rows; of one "
+        "seed over test rows alone. "
+        f"Against the reference, paired over seeds and test rows: {SIGNS[Verdict.BETTER]} better, "
+        f"{SIGNS[Verdict.WORSE]} worse (5%, after Holm's correction for all comparisons of a dataset and base model, "
+        "baselines apart), "
+        f"{SIGNS[Verdict.EQUIVALENT]} equivalent (the difference's 90% interval is within ±{region:g} points), "
+        f"{SIGNS[Verdict.UNDECIDED]} undecided. "
+        "Bold: not worse than the best, among cells with as many seeds as any of their row; italic (grey in LaTeX): "
+        f"fewer seeds. {SAME}: saw the same data and settings as the reference, so that no test is made. "
+        f"{MARKED}: rests on a phase that did not do its work, or was still learning, or is at chance; the caption "
+        f"says which. {MISSING}: no run, or none that did not fail. Validation chose settings and epochs, and the test "
+        "split was read once, unless the caption says LEAK. docs/statistics.md explains all of this."
+    )
+
+
+def marks(results: pd.DataFrame) -> str:
+    """What the marks of some runs say, by the variants that have them: a sentence of a caption; empty without any."""
+    variants: dict[str, dict[str, None]] = {}
+    for variant, of_run in zip(results["variant"], results["marks"], strict=True):
+        for mark in of_run:
+            variants.setdefault(mark, {})[variant] = None
+    if not variants:
+        return ""
+    told = "; ".join(f"{mark} ({', '.join(names)})" for mark, names in variants.items())
+    return f"{MARKED}: {told}."
+
+
+def few_seeds(results: pd.DataFrame) -> str:
+    """Which variants have so few seeds that these tell little, as a sentence of a caption; empty if none has."""
+    there = results[results["failed"].isna() & (results["split"] == "")]  # of repeated splits `repeated` tells
+    counts = there.groupby(["dataset", "model", "variant"], sort=False)["seed"].nunique()
+    fewest = counts.groupby("variant", sort=False).min()
+    by_count: dict[int, list[str]] = {}
+    for variant, count in fewest[fewest < FEW].items():
+        by_count.setdefault(int(count), []).append(variant)
+    if not by_count:
+        return ""
+    told = "; ".join(
+        f"{'all' if len(names) == len(fewest) else ', '.join(names)} ({count})" for count, names in by_count.items()
+    )
+    return f"Fewer than {FEW} seeds, which say little of other seeds: {told}."
+
+
+def repeated(results: pd.DataFrame, titles: dict[str, str]) -> str:
+    """How datasets with repeated splits were tested, as sentences of a caption; empty if none has them."""
+    told = []
+    for dataset, rows in results[results["split"] != ""].groupby("dataset", sort=False):
+        folds = [Fold.named(split) for split in rows["split"].unique()]
+        seeds = rows.loc[~rows["baseline"].astype(bool), "seed"].nunique()
+        counts = (len({fold.fold for fold in folds}), len({fold.repeat for fold in folds}), seeds)
+        product = " × ".join(map(_counted, counts, ("fold", "repeat", "seed")))
+        told.append(f"{titles.get(dataset, dataset)} ({product})")
+    if not told:
+        return ""
+    return (
+        f"Repeated splits: {', '.join(told)}. There n counts runs, a split is the mean of its seeds, and intervals, p "
+        "and verdicts are those of the correlated t-test over the splits (Nadeau and Bengio 2003)."
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def leaks(results: pd.DataFrame) -> str:
+    """Which variants saw the test split, as a sentence of a caption; empty if none did."""
+    leaky = list(dict.fromkeys(results.loc[results["saw_test"], "variant"]))
+    return f"LEAK: test rows were trained on or chosen by in {', '.join(leaky)}." if leaky else ""
+
+
+def partial(missing: int, there: int) -> str:
+    """How many runs are missing, as a sentence of a caption; empty if none is."""
+    return f"Partial: {missing} of {missing + there} runs are missing." if missing else ""
+
+
+def would_decide(comparison: Comparison) -> str:
+    """The rows, seeds or splits that would decide an undecided comparison; empty for one that is decided."""
+    if comparison.verdict is not Verdict.UNDECIDED:
+        return ""
+    needed = [
+        f"{count:,} {what}"
+        for count, what in (
+            (comparison.seeds_needed, "seeds"),
+            (comparison.rows_needed, "test rows"),
+            (comparison.splits_needed, "splits"),
+        )
+        if count is not None
+    ]
+    if needed:
+        return " or ".join(needed)
+    if isinstance(comparison.estimate, RepeatedSplits):
+        return "more splits and rows" if comparison.estimate.freedom else "more splits"
+    return "more of both"

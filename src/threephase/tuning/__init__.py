@@ -1,0 +1,1 @@
+"""Studies that search for hyper-parameters, and what comes out of them."""

@@ -1,0 +1,75 @@
+"""The end of a run on the terminal: everything is shown, what looks broken is named, and only failures fail."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from threephase.artifacts import layout
+from threephase.commands.cli import main
+
+
+def finished(
+    root: Path, name: str | None, *runs: tuple[str, float | None, str | None], split: str | None = None
+) -> None:
+    """Tables of some runs: variant, accuracy on 200 test rows of two equal classes, reason of a failure."""
+    layout.tables(name, root).mkdir(parents=True)
+    results = pd.DataFrame(runs, columns=["variant", "accuracy", "failed"])
+    results = results.assign(
+        dataset="d", split=split, model="m", seed=1, recipe="ft", n_test=200, largest_class_share=0.5, baseline=False
+    )
+    results.to_csv(layout.table("results", name, root).with_suffix(".csv"), index=False)
+    for table, text in {"table3": "Accuracy in %", "table7": "F1 in %", "verdict": "FT is above all."}.items():
+        layout.table(table, name, root).with_suffix(".md").write_text(f"{text}\n")
+
+
+def test_the_tables_come_first_and_the_verdict_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finished(tmp_path, None, ("FT", 0.9, None))
+    assert main(["summary", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    lines = said.out.splitlines()
+    assert (lines[0], lines[1], lines[-1]) == ("Accuracy in %", "F1 in %", "FT is above all.")
+    assert f"Every run as a row     {tmp_path}/tables/results.csv" in lines
+
+
+def test_a_run_at_chance_is_named_and_hides_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finished(tmp_path, None, ("FT", 0.6, None))
+    assert main(["summary", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "Accuracy in %" in said
+    assert "† FT on d with m, seed 1: accuracy 0.600 does not clearly beat chance (0.500; 0.606 needed)" in said
+
+
+def test_a_run_that_failed_fails_and_hides_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finished(tmp_path, None, ("FT", 0.9, None), ("hot", None, "cl: the loss is nan"))
+    assert main(["summary", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.err == "✗ hot on d with m, seed 1: failed, cl: the loss is nan\n"
+    assert said.out.endswith("FT is above all.\n")
+
+
+def test_a_run_of_a_repeated_split_is_named_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finished(tmp_path, None, ("FT", 0.6, None), ("hot", None, "cl: the loss is nan"), split="r1f2")
+    assert main(["summary", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert "† FT on d@r1f2 with m, seed 1: accuracy 0.600" in said.out
+    assert said.err == "✗ hot on d@r1f2 with m, seed 1: failed, cl: the loss is nan\n"
+
+
+def test_a_config_with_a_name_has_tables_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    finished(Path("results"), "mine", ("FT", 0.9, None))
+    Path("mine.yaml").write_text(
+        "name: mine\ndatasets: {d: {source: {train: x.csv}, test_size: 9}}\nmodels: {m: {path: m}}\n"
+        "variants: {FT: [ft]}\ngrid: [{seeds: [1]}]\n"
+    )
+    assert main(["summary", "--configfile", "mine.yaml"]) == 0
+    assert "results/tables/mine/results.csv" in capsys.readouterr().out
+    assert main(["summary"]) == 2
+    assert capsys.readouterr().err == (
+        "threephase: results/tables/results.csv: missing; run `snakemake --cores all` first, or name the config by "
+        "--configfile (there are tables of: mine)\n"
+    )

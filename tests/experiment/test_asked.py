@@ -1,0 +1,146 @@
+"""What config and code ask of each step, and what tables compare it with."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_config import MINIMAL
+
+from threephase.errors import ConfigError
+from threephase.experiment.asked import Asked
+from threephase.experiment.reading import load
+from threephase.settings.dataset import SHOWN_ONLY, DatasetSettings
+
+
+def asked_of(folder: Path, **changes: Any) -> Asked:
+    return Asked(load(MINIMAL | changes), code=lambda step: f"code of {step}", root=folder / "results")
+
+
+def test_a_step_is_asked_by_its_settings_and_its_code(tmp_path: Path) -> None:
+    asked = asked_of(tmp_path)
+    step = asked.phase("d", "m", "dae.cl-noimb")
+    assert (step["settings"]["imbalance"], step["code"], step["fixed"]) == ("none", "code of cl", [])
+    assert asked.evaluation("d") == {"settings": {"averaging": "macro", "positive": None}, "code": "code of evaluate"}
+
+
+def test_all_that_runs_rest_on_is_asked_once_whatever_the_seed(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,label\na,b\n")
+    datasets = {"d": {"source": {"train": str(tmp_path / "rows.csv")}, "test_size": 2}}
+    asked = asked_of(tmp_path, datasets=datasets, grid=[{"seeds": [1, 2], "models": ["m"]}])
+    places = asked.of_runs(run for run in asked.runs if run.variant == "No Imb.")
+    assert set(places) == {
+        "data/d", "models/m", "checkpoints/d/m/dae", "checkpoints/d/m/dae.cl-noimb",
+        "checkpoints/d/m/dae.cl-noimb.ft", "evaluations/d/m/dae.cl-noimb.ft",
+    }  # fmt: skip
+
+
+def test_a_baseline_of_texts_alone_is_asked_once_for_all_base_models(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,label\na,b\n")
+    datasets = {"d": {"source": {"train": str(tmp_path / "rows.csv")}, "test_size": 2}}
+    baselines = {"Centroid": {"baseline": "centroid"}, "SVM": {"baseline": "tfidf_svm"}}
+    asked = asked_of(tmp_path, datasets=datasets, variants=MINIMAL["variants"] | baselines)
+    root = tmp_path / "results"
+    runs = [run for run in asked.runs if run.variant in baselines]
+    assert asked.evaluations(runs) == [
+        f"{root}/evaluations/d/{place}/complete.json"
+        for place in ("m/seed0/baseline-centroid", "_any/seed0/baseline-tfidf_svm", "n/seed0/baseline-centroid")
+    ]
+    assert asked.base_read("m", "baseline-centroid") == {"base": f"{root}/models/m/complete.json"}
+    assert asked.base_read("_any", "baseline-tfidf_svm") == {}
+    assert asked.phase("d", "_any", "baseline-tfidf_svm") == asked.phase("d", "n", "baseline-tfidf_svm")
+    assert asked.phase("d", "m", "baseline-centroid")["code"] == "code of centroid"
+    assert {run.recipe for run in runs}.isdisjoint(each.recipe for each in asked.probed(asked.runs))
+    assert asked.table(asked.config.variants)["variants"][-2:] == ["Centroid", "SVM"]
+
+
+def test_claims_are_judged_by_the_variants_of_phases_alone(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,label\na,b\n")
+    datasets = {"d": {"source": {"train": str(tmp_path / "rows.csv")}, "test_size": 2}}
+    variants = MINIMAL["variants"] | {"Centroid": {"baseline": "centroid"}}
+    asked = asked_of(tmp_path, datasets=datasets, variants=variants)
+    claims = asked.claims()
+    assert {run[2] for run in claims["runs"]} == set(MINIMAL["variants"])
+    assert len(claims["probed"]) == len(asked.probed(asked.runs))
+
+
+def test_partial_tables_are_of_the_runs_that_are_evaluated(tmp_path: Path) -> None:
+    asked = asked_of(tmp_path, tables={"partial": True}, grid=[{"seeds": [1]}])
+    assert asked.runs_of(["FT"]) == []
+    (made,) = asked.evaluations(run for run in asked.runs if run[:3] == ("d", "m", "FT"))
+    Path(made).parent.mkdir(parents=True)
+    Path(made).touch()
+    assert [run[:3] for run in asked.runs_of(["FT"])] == [("d", "m", "FT")]
+
+
+def test_the_users_own_files_are_read_when_a_rule_asks_and_once(tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    datasets = {"d": {"source": {"train": str(file)}, "test_size": 2}}
+    asked = asked_of(tmp_path, datasets=datasets, grid=[{"seeds": [1]}])
+    with pytest.raises(ConfigError, match=r"^config: datasets.d: .*own.csv: no such file"):
+        asked.dataset("d")
+    file.write_text("text,label\na,b\n")
+    raw = asked.dataset("d")["raw"]
+    file.unlink()
+    assert asked.dataset("d")["raw"] == raw
+
+
+def test_datasets_are_shared_where_a_base_model_has_all_main_variants_on_them(tmp_path: Path) -> None:
+    (dataset,) = MINIMAL["datasets"].values()
+    datasets = dict.fromkeys("abc", dataset)
+    grid = [{"seeds": [1], "variants": ["3-Phase"]}, {"seeds": [1], "variants": ["FT"], "datasets": ["a", "b"]}]
+    assert asked_of(tmp_path, datasets=datasets, grid=grid).shared_datasets() == 2
+    assert asked_of(tmp_path, datasets=datasets, grid=grid[:1]).shared_datasets() == 0
+
+
+def test_what_a_job_would_find_is_found_before(tmp_path: Path) -> None:
+    """A package that is not there, and a positive class that splits which are made have not."""
+    for source, said in [
+        ({"package": "not_there", "train": "x.csv"}, "config: datasets.d: package 'not_there' is not installed"),
+        ({"train": str(tmp_path / "none.csv")}, "config: datasets.d: .*none.csv: no such file"),
+        ({"train": "/dev/zero"}, "config: datasets.d: .*a pipe, a socket or a device"),
+    ]:
+        with pytest.raises(ConfigError, match=said):
+            asked_of(tmp_path, datasets={"d": {"source": source, "test_size": 2}}).dataset("d")
+    made = tmp_path / "results/data/d/dataset.json"
+    made.parent.mkdir(parents=True)
+    given = {"source": {"train": "gone.csv"}, "test_size": 2, "averaging": "binary"}
+    settings = DatasetSettings(**given, positive="x").model_dump(exclude=SHOWN_ONLY)
+    made.write_text(json.dumps({"label_names": [["food", "pets"]], "raw": "earlier", "settings": settings}))
+    for positive, said in {"Pets": "did you mean 'pets'?", "cars": "known are: food, pets"}.items():
+        with pytest.raises(
+            ConfigError, match=f"datasets.d: unknown class in `positive`: '{positive}'; {re.escape(said)}"
+        ):
+            asked_of(tmp_path, datasets={"d": given | {"positive": positive}}).dataset("d")
+    right = asked_of(tmp_path, datasets={"d": given | {"positive": "pets"}})
+    assert right.dataset("d")["raw"] == "earlier"
+    # Of splits that will be made anew, the job that makes them knows the classes.
+    mapped = given | {"source": given["source"] | {"label_map": {"pets": "animals"}}, "positive": "animals"}
+    assert asked_of(tmp_path, datasets={"d": mapped}).dataset("d")["raw"] == "earlier"
+
+
+def test_repeated_splits_share_all_but_their_rows_and_their_runs(tmp_path: Path) -> None:
+    def asked(repeats: int, **changes: Any) -> Asked:
+        source = {"hub": "o/d", "train": "train"}
+        given = {"d": {"source": source, "splits": {"folds": 2, "repeats": repeats}}}
+        return asked_of(tmp_path, datasets=given, **changes)
+
+    once, twice, root = asked(1), asked(2), tmp_path / "results"
+    assert twice.downloaded_data("d@r2f1") == {"downloaded": f"{root}/downloads/data/d/origin.json"}
+    assert twice.dataset("d@r2f1")["split"] == {"repeat": 2, "fold": 1}
+    # A further repeat asks nothing else of those that there are.
+    assert twice.dataset("d@r1f1") == once.dataset("d@r1f1")
+    assert twice.phase("d@r1f1", "m", "ft") == once.phase("d@r1f1", "m", "ft")
+    assert twice.audit("d") == once.audit("d")
+    assert twice.hyperparameter_table({}) == once.hyperparameter_table({})
+    assert once.of_runs(once.runs).items() <= twice.of_runs(twice.runs).items()
+    # Shown once: audits, Tables 1, 2 and 5, the target of the command line.
+    assert twice.audits() == [f"{root}/data/d@r1f1/dataset.json", f"{root}/audits/d.json"]
+    assert [column[:2] for column in twice.hyperparameter_table({})["columns"]] == [("d", "m"), ("d", "n")]
+    assert len(twice.runs_by_target()["d"]) == len(twice.runs) == 2 * len(once.runs)
+    assert twice.shared_datasets() == 1
+    # Each split is tuned on its own validation rows: those of another are test rows here.
+    tuned = asked(2, tuning={"enabled": True, "seeds": [101]})
+    assert tuned.tuned("d@r2f1", "m", "ft") == f"{root}/tuning/d@r2f1/m/main/ft.json"
+    assert len(tuned.hyperparameter_table({})["columns"]) == 8

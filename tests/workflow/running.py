@@ -1,0 +1,69 @@
+"""How tests run the workflow: the real Snakemake, in a folder of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+QUICK = {"all": {"max_length": 16, "batch_size": 8, "lr": 1e-3, "precision": "fp32"}, "dae": {"epochs": 1},
+         "cl": {"pairs_per_text": 1}, "ft": {"max_epochs": 2}}  # fmt: skip
+
+
+def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run the workflow in a folder of its own."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = ["snakemake", "--snakefile", str(PROJECT / "Snakefile"), "--directory", str(folder), "--cores", "2"]
+    done = subprocess.run(
+        [*command, "--configfile", str(folder / "config.yaml"), *arguments],
+        capture_output=True, text=True, env=environment, cwd=PROJECT, timeout=500,
+    )  # fmt: skip
+    if check:
+        assert done.returncode == 0, done.stderr + done.stdout
+    return done
+
+
+def plan(folder: Path) -> str:
+    """What a dry run says."""
+    done = snakemake(folder, "--dry-run")
+    return done.stdout + done.stderr
+
+
+def write_config(folder: Path, source: Path, model: Path, **changes: Any) -> None:
+    config = {
+        "datasets": {
+            "topics": {"source": {"train": str(source)}, "test_size": 0.2, "validation_size": 0.25}
+        },
+        "models": {"tiny": {"path": str(model)}},
+        "variants": {
+            "3-Phase": ["dae", "cl", "ft"],
+            "DAE+FT": ["dae", "ft"],
+            "No Imb.": ["dae", {"cl": {"tag": "noimb", "imbalance": "none"}}, "ft"],
+            "FT": ["ft"],
+        },
+        "grid": [{"seeds": [1]}, {"variants": ["FT"], "seeds": [2]}],
+        "hyperparameters": {"default": QUICK},
+    }  # fmt: skip
+    (folder / "config.yaml").write_text(yaml.safe_dump(config | changes, sort_keys=False))
+
+
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A workflow that is running, in a session of its own as from a terminal of its own."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = ["snakemake", "--snakefile", str(PROJECT / "Snakefile"), "--directory", str(folder), "--cores", "2"]
+    return subprocess.Popen(
+        [*command, "--configfile", str(folder / "config.yaml"), *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=PROJECT,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def wait_for(condition: Any, what: str, seconds: float = 240) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        time.sleep(0.05)
