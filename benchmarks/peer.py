@@ -19,9 +19,10 @@ def main() -> None:
     import pandas as pd
 
     from benchmarks.paths import model_folder
-    from threephase.data.store import read_split
+    from threephase.data.store import Splits
 
-    train, test = read_split(DATA, "train"), read_split(DATA, "test")
+    data = Splits(DATA)
+    train, test = data.read("train"), data.read("test")
     rows = []
     results = pd.read_csv("results/tables/results.csv")
     for variant in ("3-Phase", "FT"):

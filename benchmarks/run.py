@@ -154,7 +154,7 @@ def scale() -> list[dict[str, Any]]:
     """Time and memory of what grows with the number of texts: tokenising, noise, pairs."""
     rows = []
     for texts in (120_000, 1_000_000):
-        for what in ("tokens", "noise", "pairs"):
+        for what in ("tokens", "noise", "pairs", "anchors"):
             command = [sys.executable, "-m", "benchmarks.scale", what, str(texts)]
             done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
             found = json.loads(done.stdout.splitlines()[-1])

@@ -1,6 +1,6 @@
 """Time and memory of one thing at one number of texts, in a process of its own.
 
-python -m benchmarks.scale tokens|noise|pairs 120000
+python -m benchmarks.scale tokens|noise|pairs|anchors 120000
 """
 
 import json
@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.paths import model_folder
 
 WORDS = 12  # of a text
-CLASSES, ROUNDS = 4, 12  # of AGNews, and Table 5's rounds of pairs for it
+CLASSES, PER_TEXT = 4, 12  # of AGNews, and Table 5's pairs per text for it
 
 
 def made_up(texts: int) -> list[str]:
@@ -25,15 +25,16 @@ def made_up(texts: int) -> list[str]:
 
 
 def measure(what: str, count: int) -> dict[str, Any]:
-    from threephase.batches import Key
-    from threephase.encoder import load_encoder
-    from threephase.pairs import draw_pairs, rounds_of_pairs
-    from threephase.phases.dae import NoisedTexts
+    from threephase.encoders.encoder import load_encoder
+    from threephase.encoders.tokens import tokenise
+    from threephase.method.anchors import draw_anchored_pairs
+    from threephase.method.noised_tokens import NoisedTexts
+    from threephase.method.pairs import draw_pairs, rounds_of_pairs
     from threephase.settings.dae import DaeSettings
-    from threephase.tokens import tokenise
+    from threephase.training.batches import Key
 
     encoder = load_encoder(model_folder())
-    texts = made_up(count) if what != "pairs" else []
+    texts = made_up(count) if what in ("tokens", "noise") else []
     before, start = _peak(), time.perf_counter()
     if what == "tokens":
         made = f"{len(tokenise(encoder, texts).ids):,} tokens"
@@ -45,7 +46,11 @@ def measure(what: str, count: int) -> dict[str, Any]:
         made = f"then {1e6 * (time.perf_counter() - seconds) / 10_000:.0f} µs a text"
     else:
         labels = np.random.default_rng(0).integers(CLASSES, size=(count, 1))
-        made = f"{len(draw_pairs(np.arange(count), labels, rounds_of_pairs(ROUNDS, CLASSES), 1)):,} pairs"
+        if what == "anchors":
+            pairs = draw_anchored_pairs(np.arange(count), labels, PER_TEXT, 1)
+        else:
+            pairs = draw_pairs(np.arange(count), labels, rounds_of_pairs(PER_TEXT, CLASSES), 1)
+        made = f"{len(pairs):,} pairs"
     return {"seconds": time.perf_counter() - start, "mib": _peak() - before, "made": made}
 
 

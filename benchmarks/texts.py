@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from threephase.data.sources import package_folder
+from threephase.data.packages import package_folder
 
 TOKENS_PER_WORD = 1.25  # of these articles, as MiniLM's tokeniser cuts them
 SPECIAL_TOKENS = 2
