@@ -5,6 +5,8 @@ Both take texts as token ids, share the encoder's parameters and give the same v
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import cache
+from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
@@ -21,12 +23,35 @@ from threephase.settings.common import Engine, Precision
 
 
 def resolve_precision(precision: Precision) -> Precision:
-    """The arithmetic that "auto" means on this machine: bf16 where the hardware computes it, else fp32."""
+    """The arithmetic that "auto" means here: bf16 where the hardware gains by it, else fp32 (on a GPU fp16)."""
     if precision != "auto":
         return precision
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "fp32"
+    has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16" if has_bf16 and bf16_gains() else "fp32"
+
+
+@cache
+def bf16_gains() -> bool:
+    """Whether this processor's bf16 products take at most 0.8 of the time of fp32's; measured once a process, briefly.
+
+    Some have the instructions and are slower with them, as those whose matrix unit a virtual machine hides.
+    """
+    products = {
+        dtype: (torch.ones(256, 384, dtype=dtype), torch.ones(384, 1536, dtype=dtype))
+        for dtype in (torch.float32, torch.bfloat16)
+    }
+
+    def seconds(dtype: torch.dtype) -> float:
+        start = perf_counter()
+        torch.mm(*products[dtype])
+        return perf_counter() - start
+
+    # By turns, and the best of each: what else the machine does meanwhile then counts for neither.
+    turns = [(seconds(torch.float32), seconds(torch.bfloat16)) for _ in range(9)]
+    fp32, bf16 = map(min, zip(*turns, strict=True))
+    return bf16 <= 0.8 * fp32
 
 
 def arithmetic(precision: Precision, device: str) -> AbstractContextManager[None]:

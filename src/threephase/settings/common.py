@@ -183,8 +183,8 @@ class PhaseSettings(Settings):
     )
     precision: Precision = Field(
         "auto",
-        description="Arithmetic of the matrix products. 'auto' is bf16 where the processor has it, else fp32; "
-        "weights are always fp32.",
+        description="Arithmetic of the matrix products. 'auto' is bf16 where the processor is faster with it, else "
+        "fp32; weights are always fp32.",
         json_schema_extra={"source": "This project"},
     )
     keep: Literal["best", "last"] = Field(
