@@ -55,6 +55,7 @@ def ours(phase: str, precision: str, texts: list[str], labels: list[int], steps:
     from threephase.phases.run import _resolved
     from threephase.settings.dataset import DatasetSettings, Source
     from threephase.training.loop import fit
+    from threephase.training.task import Measured
 
     chosen = {"dae": DAE, "cl": CL, "joint": JOINT, "ft": FT}[phase]
     with TemporaryDirectory() as scratch:
@@ -68,7 +69,7 @@ def ours(phase: str, precision: str, texts: list[str], labels: list[int], steps:
         encoder.max_seq_length = resolved.max_length
         task = chosen.prepare(encoder, Splits(data), resolved, 1).task
         task = dataclasses.replace(
-            task, epochs=1, evaluations=1, validate=lambda: 0.0, collate=watch.watch(task.collate),
+            task, epochs=1, evaluations=1, validate=lambda: Measured(0.0, 0.0), collate=watch.watch(task.collate),
             batches=First(task.batches, steps),
         )  # fmt: skip
         fit(task, resolved, 1, phase)

