@@ -169,5 +169,5 @@ def test_the_profile_fills_the_queue(prepared: Path, source_csv: Path, tiny_bert
         prepared, *(TARGET.replace("evaluations", "checkpoints").replace("seed1", f"seed{n}") for n in range(1, 6))
     )
     wait_for(lambda: len(jobs_of("ft")) - before == 5, "five jobs", 300)
+    run.send_signal(signal.SIGINT)  # that five trainings come to an end is no news
     finished(run)
-    assert run.returncode == 0
