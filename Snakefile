@@ -19,6 +19,7 @@ include: "rules/baselines.smk"
 include: "rules/evaluation.smk"
 include: "rules/probes.smk"
 include: "rules/tables.smk"
+include: "rules/report.smk"
 
 
 rule all:
