@@ -9,6 +9,7 @@ rule report:
             for name in tables_of(experiment, SHIPPED)
             if name not in ("report", "verdict")
         ],
+        effects=expand(rules.effects.output, effect=experiment.tables.effects),
     output:
         f"{layout.table('report', experiment.name)}.html",
     log:

@@ -25,5 +25,7 @@ def test_hostile_labels_and_sentences_are_shown_as_text(tmp_path):
 
 def test_the_page_asks_for_no_other_file(tmp_path):
     html = written(tmp_path)
-    assert "http://" not in html and "https://" not in html
-    assert html.count("src=") == 1 and 'src="data:image/svg+xml;base64,' in html
+    assert "http://" not in html
+    assert "https://" not in html
+    assert html.count("src=") == 1
+    assert 'src="data:image/svg+xml;base64,' in html

@@ -20,7 +20,11 @@ pytestmark = pytest.mark.takes(seconds=140)
 VARIANTS = {"3-Phase": ["dae", "cl", "ft"], "Joint": ["joint", "ft"], "FT": ["ft"]}
 GRID = [{"seeds": [1]}]
 TABLES: Planned = {
-    (rule, "") for rule in ("results", "table3", "table4", "table6", "table7", "classes", "probes", "claims", "verdict")
+    (rule, "")
+    for rule in (
+        *("results", "table3", "table4", "table6", "table7", "classes", "probes", "claims", "verdict"),
+        "report",
+    )
 }
 ABOUT_DATA: Planned = {(rule, "") for rule in ("audit", "table1", "table2")}
 SETTINGS: Planned = {("table5", "")}

@@ -1,4 +1,4 @@
-"""One page of what the tables of a grid say: the verdict, pictures and every table, in one file that asks for no other."""
+"""One page of what the tables of a grid say: verdict, pictures and tables in one file that asks for no other."""
 
 import base64
 import csv

@@ -1,4 +1,4 @@
-"""The page's template, in Python so that the code digest of the report counts it. Jinja2 escapes whatever it is given."""
+"""The page's template, in Python so that the code digest counts it. Jinja2 escapes whatever it is given."""
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -8,7 +8,8 @@ PAGE = """<!doctype html>
 <title>{{ title }}</title>
 <style>
 :root { color-scheme: light dark; }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; padding: 1rem;
+       overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; font: inherit; }
 .wide { overflow-x: auto; max-height: 32rem; }
 table { border-collapse: collapse; font-size: 0.85rem; overflow-wrap: normal; }
