@@ -16,14 +16,14 @@ def written(folder: Path) -> str:
     return (folder / "report.html").read_text()
 
 
-def test_hostile_labels_and_sentences_are_shown_as_text(tmp_path):
+def test_hostile_labels_and_sentences_are_shown_as_text(tmp_path: Path) -> None:
     html = written(tmp_path)
     assert HOSTILE not in html
     assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 2
     assert html.count("<script>") == 1
 
 
-def test_the_page_asks_for_no_other_file(tmp_path):
+def test_the_page_asks_for_no_other_file(tmp_path: Path) -> None:
     html = written(tmp_path)
     assert "http://" not in html
     assert "https://" not in html

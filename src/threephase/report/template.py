@@ -14,7 +14,8 @@ pre { white-space: pre-wrap; font: inherit; }
 .wide { overflow-x: auto; max-height: 32rem; }
 table { border-collapse: collapse; font-size: 0.85rem; overflow-wrap: normal; }
 th, td { padding: 0.2rem 0.6rem; border-bottom: 1px solid #8886; text-align: left; }
-th button { font: inherit; font-weight: bold; border: 0; padding: 0; background: none; color: inherit; cursor: pointer; }
+th button { font: inherit; font-weight: bold; border: 0; padding: 0; background: none;
+           color: inherit; cursor: pointer; }
 img { max-width: 100%; background: white; }
 </style>
 </head>
