@@ -27,16 +27,16 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@touch $@
 
 demo: setup  ## the embedded demo: BBC News with few labels, all-MiniLM-L6-v2; minutes on two cores, no hub
-	@$(BIN)/snakemake --quiet rules host --cores $(CORES)
+	@$(BIN)/threephase run --quiet rules host --cores $(CORES)
 	@$(BIN)/threephase summary results
 
 demo-full: setup  ## every ablation on uneven classes, five seeds, longer texts
-	@$(BIN)/snakemake --quiet rules host --cores $(CORES) --configfile config/config.yaml config/demo-full.yaml
+	@$(BIN)/threephase run config/config.yaml config/demo-full.yaml --quiet rules host --cores $(CORES)
 	@$(BIN)/threephase summary results
 
 # Every rule that is forced is asked for; two of them are made only where the config has what they show.
 tables: setup  ## the tables again, from the runs that exist; trains nothing: make tables CONFIG=my-data.yaml
-	@$(BIN)/snakemake --quiet rules host --cores 1 --configfile $(CONFIG) --config 'tables={partial: true}' \
+	@$(BIN)/threephase run $(CONFIG) --quiet rules host --cores 1 --config 'tables={partial: true}' \
 	  --allowed-rules $(TABLES) --forcerun $(filter-out over_datasets audit_published,$(TABLES))
 
 archive:  ## results, config and Snakemake's records in one file; unpacked beside another checkout, nothing runs again

@@ -23,7 +23,7 @@ def test_init_finds_columns_writes_a_config_and_says_how_to_run_it(
     said = capsys.readouterr().out
     assert "my data.csv: 92 rows, text in 'Review', labels in 'Category'" in said
     assert "     62  sport" in said
-    assert "run it:              snakemake --cores all --configfile my-data.yaml" in said
+    assert "run it:              threephase run my-data.yaml" in said
     config = read([Path("my-data.yaml")])
     assert config.name == "my-data"
     settings = config.datasets["my-data"]

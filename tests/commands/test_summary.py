@@ -70,6 +70,6 @@ def test_a_config_with_a_name_has_tables_of_its_own(
     assert "results/tables/mine/results.csv" in capsys.readouterr().out
     assert main(["summary"]) == 2
     assert capsys.readouterr().err == (
-        "threephase: results/tables/results.csv: missing; run `snakemake --cores all` first, or name the config by "
+        "threephase: results/tables/results.csv: missing; run `threephase run` first, or name the config by "
         "--configfile (there are tables of: mine)\n"
     )

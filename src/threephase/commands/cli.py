@@ -18,6 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="threephase", description=__doc__)
     parser.add_argument("--version", action="version", version=f"threephase {__version__}")
     commands = parser.add_subparsers(required=True)
+    # No option is one of this command's own: all are Snakemake's.
+    run = commands.add_parser("run", help="Snakemake on config files, from any folder", prefix_chars="\0")
+    run.add_argument("arguments", nargs=argparse.REMAINDER)
+    run.set_defaults(run=_run)
     summary = commands.add_parser("summary", help="the tables, what looks broken in them, and the verdict")
     summary.add_argument("results", type=Path, nargs="?", default=Path("results"), help="the results folder")
     summary.add_argument("--configfile", type=Path, nargs="+", help="config files, if they give their tables a name")
@@ -139,12 +143,22 @@ def _config_show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _run(arguments: argparse.Namespace) -> int:
+    from threephase.commands.run import run
+
+    return run(arguments.arguments)
+
+
 def _config_check(arguments: argparse.Namespace) -> int:
+    from shlex import quote
+
+    from threephase.commands.run import own_name
     from threephase.experiment.reading import read
 
     config = read(arguments.configfile)
     print(
-        f"{len(config.runs()):,} runs of {len(config.datasets)} datasets; what they need: snakemake -n --configfile …"
+        f"{len(config.runs()):,} runs of {len(config.datasets)} datasets; what they need: "
+        f"{own_name()} run {' '.join(quote(str(path)) for path in arguments.configfile)} -n"
     )
     return 0
 
@@ -177,6 +191,7 @@ def _init(arguments: argparse.Namespace) -> int:
     from shlex import quote
 
     from threephase.commands.own_data import look_at, refuse_taken, shown_name, write_config
+    from threephase.commands.run import own_name
 
     if arguments.out:
         refuse_taken(arguments.out)
@@ -191,9 +206,9 @@ def _init(arguments: argparse.Namespace) -> int:
     for remark in found.remarks:
         print(f"note: {remark}")
     print(f"wrote {out}")
-    print(f"see what would run:  snakemake -n --configfile {quote(str(out))}")
-    print(f"run it:              snakemake --cores all --configfile {quote(str(out))}")
-    print(f"see what came out:   threephase summary --configfile {quote(str(out))}")
+    print(f"see what would run:  {own_name()} run {quote(str(out))} -n")
+    print(f"run it:              {own_name()} run {quote(str(out))}")
+    print(f"see what came out:   {own_name()} summary --configfile {quote(str(out))}")
     return 0
 
 

@@ -217,7 +217,7 @@ def config_text(found: OwnData, demo_model: bool) -> str:
         )
     return f"""\
 # {found.rows:,} rows, {len(found.classes)} classes: {classes}{more}
-# Every key: docs/config.md. What would run: snakemake -n --configfile <this file>
+# Every key: docs/config.md. What would run: threephase run <this file> -n
 
 name: {_inline(found.name)} # its tables go to results/tables/{found.name}
 

@@ -59,7 +59,7 @@ def _remedy(results: Path) -> str:
     """What to do where a config has no tables: run it, or name the one that has."""
     others = sorted(path.parent.name for path in layout.tables(None, results).glob("*/results.csv"))
     named = f", or name the config by --configfile (there are tables of: {', '.join(others)})" if others else ""
-    return f"run `snakemake --cores all` first{named}"
+    return f"run `threephase run` first{named}"
 
 
 def _show(tables: list[Path]) -> None:

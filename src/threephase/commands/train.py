@@ -25,7 +25,9 @@ def phase_job_of(config: Config, dataset: str, model: str, recipe: str, seed: in
     starts_from = [parent] if layout.reads_base_model(recipe) else []
     for needed in (splits, *starts_from, *([Path(tuned)] if tuned else [])):
         if not needed.exists():
-            raise UserError(f"{needed}: missing, and the training starts from it; make it first: snakemake -- {needed}")
+            raise UserError(
+                f"{needed}: missing, and the training starts from it; make it first: threephase run … -- {needed}"
+            )
     sees_test = asked.sees_test(dataset, model, recipe)
     return PhaseJob(
         **run, data=splits.parent, parent=parent.parent, out=out, asked=step, tuned=tuned, sees_test=sees_test

@@ -64,15 +64,15 @@ def tables_of(config: Config, shipped: Path = SHIPPED) -> list[str]:
     return [name for name in layout.TABLES if of_paper or name != "audit_published"]
 
 
-def read(paths: Iterable[Path], changes: Mapping[str, Any] | None = None) -> Config:
+def read(paths: Iterable[Path], changes: Mapping[str, Any] | None = None, shipped: Path = SHIPPED) -> Config:
     """The config of some files, each laid over those before it as Snakemake does, and `changes` over them all.
 
-    Raises ConfigError for what `load` and `read_yaml` refuse.
+    `shipped` is as in `load`. Raises ConfigError for what `load` and `read_yaml` refuse.
     """
     given: dict[str, Any] = {}
     for path in paths:
         given = _laid_over(given, read_yaml(path))
-    return load(_laid_over(given, dict(changes or {})))
+    return load(_laid_over(given, dict(changes or {})), shipped)
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -445,8 +445,8 @@ def _dataset(config: Config, name: str, scratch: Path) -> Path:
         return made
     if settings.source.kind in ("hub", "url"):
         raise UserError(
-            f"the plan needs the texts of '{name}'; download them first: snakemake --cores all --until dataset "
-            "base_model (with the same --configfile), or name copies: --config data_root=<folder>"
+            f"the plan needs the texts of '{name}'; download them first: threephase run <the same files> "
+            "--until dataset base_model, or name copies: --config data_root=<folder>"
         )
     raw = read_source(settings.source)
     write_dataset(scratch, split(raw.splits, settings, config.fold(name)), settings, raw.origin)
@@ -462,8 +462,8 @@ def _model(config: Config, name: str, scratch: Path) -> Path:
         return made
     if settings.hub:
         raise UserError(
-            f"the plan needs the base model '{name}'; download it first: snakemake --cores all --until base_model "
-            "(with the same --configfile), or name a copy: --config model_root=<folder>"
+            f"the plan needs the base model '{name}'; download it first: threephase run <the same files> "
+            "--until base_model, or name a copy: --config model_root=<folder>"
         )
     with writing(scratch) as folder:
         make_base_model(settings, folder)

@@ -73,7 +73,7 @@ def write_classes(
     Arguments as for `write_table`.
     """
     if not runs:
-        raise CheckpointError(f"{stem}: none of its runs exists yet; run `snakemake` without `tables.partial`")
+        raise CheckpointError(f"{stem}: none of its runs exists yet; run the grid without `tables.partial`")
     results = collect([Run(*run) for run in runs], asked, root)
     table = class_table(read_predictions(results, root), variants, reference)
     shown = table.groupby(["dataset", "model"], sort=False).head(LOWEST)

@@ -62,7 +62,7 @@ def write_over_datasets(
     found = compare_over_datasets(results, variants, reference, region / 100)
     if not found:
         raise CheckpointError(
-            f"{stem}: no base model has these variants on {LEAST_DATASETS} datasets; run `snakemake` first"
+            f"{stem}: no base model has these variants on {LEAST_DATASETS} datasets; run the grid first"
         )
     caption = " ".join(
         filter(

@@ -278,7 +278,7 @@ def marked_rows(
     Arguments as for `write_table`. Raises CheckpointError where a run is stale, or where `table` has no run at all.
     """
     if not runs:
-        raise CheckpointError(f"{table}: none of its runs exists yet; run `snakemake` without `tables.partial`")
+        raise CheckpointError(f"{table}: none of its runs exists yet; run the grid without `tables.partial`")
     joined = [Run(*run) for run in runs]
     rows = collect(joined, asked, root)
     marked = marks_by_run(joined, read_probes([Probed(*each) for each in probed], root, probe_code))

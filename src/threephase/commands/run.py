@@ -1,0 +1,61 @@
+"""`threephase run`: Snakemake on this project's Snakefile, from any folder, with config files that were read first."""
+
+import os
+import shutil
+import sys
+from itertools import takewhile
+from pathlib import Path
+from shlex import quote
+
+import threephase
+from threephase.errors import UserError
+from threephase.experiment.reading import read
+
+SNAKEFILE = Path(threephase.__file__).parents[2] / "Snakefile"
+OWN_CONFIG = SNAKEFILE.parent / "config/config.yaml"
+USAGE = "threephase run [CONFIG …] [OPTION OF SNAKEMAKE …] [-- TARGET …]"
+HELP = """Reads config files, each laid over those before it, and runs Snakemake on them, in the folder where you are:
+  threephase run my-data.yaml -n               what would run, and why
+  threephase run my-data.yaml                  all of it, on all cores
+  threephase run my-data.yaml -- table3        one table and what it needs
+Without a config file: the project's own, the demo. Every option: snakemake --help."""
+
+
+def command(arguments: list[str]) -> list[str]:
+    """The call of Snakemake for `threephase run [CONFIG …] [options of Snakemake …] [-- TARGET …]`.
+
+    Whatever stands before the first option is a config file; without one it is the project's own. They are read here
+    first: some odd YAML halts Snakemake's reader, or is read by it otherwise than it looks.
+
+    Raises ConfigError for a faulty config, UserError where there is no Snakefile beside the package.
+    """
+    configs = [*takewhile(lambda given: not given.startswith("-"), arguments)]
+    options = arguments[len(configs) :]
+    own = options[: options.index("--")] if "--" in options else options
+    if any(option.partition("=")[0] in {"--configfile", "--configfiles"} for option in own):
+        raise UserError("run: config files come first, without an option's name: threephase run my-data.yaml -n")
+    if not SNAKEFILE.exists():
+        raise UserError(f"run: there is no {SNAKEFILE}; install the package from a checkout: pip install -e .")
+    paths = [Path(config) for config in configs] or [OWN_CONFIG]
+    read(paths, shipped=OWN_CONFIG.parent)
+    started = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
+    return [*started, "--configfile", *map(str, paths), *options]
+
+
+def run(arguments: list[str]) -> int:
+    """Become Snakemake, which then says how it ended; asked for help alone, say how it is called."""
+    if arguments in (["-h"], ["--help"]):
+        print(f"usage: {USAGE}\n\n{HELP}")
+        return 0
+    called = command(arguments)
+    sys.stdout.flush()
+    os.execv(called[0], called)
+
+
+def own_name() -> str:
+    """How a person calls `threephase` from where they are: its name if that finds it, else its path."""
+    script = Path(sys.argv[0])
+    if script.name != "threephase":
+        return "threephase"
+    found = shutil.which("threephase")
+    return "threephase" if found and script.exists() and script.samefile(found) else quote(str(script))
