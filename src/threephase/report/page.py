@@ -1,50 +1,51 @@
-"""One page of what the tables of a grid say: verdict, pictures and tables in one file that asks for no other."""
+"""One page of what a grid found: verdict, tables and their figures in one file that asks for no other."""
 
 import base64
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 
 from threephase.artifacts.folders import writing_file
 from threephase.report.template import PAGE
+from threephase.tables.legend import LEGEND
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture with its name; encoded, so that the names inside one svg do not meet those of another."""
+class Section:
+    """A table as its Markdown file has it (caption, rows, legend), and the figure of the same name."""
 
     name: str
-    encoded: str
+    table: Markup
+    figure: str | None  # where there is one: an svg in base64, so that names inside do not meet those of another
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table with its file's name; cells as they stand in the file."""
-
-    name: str
-    heads: list[str]
-    rows: list[list[str]]
+def rendered(markdown: str) -> Markup:
+    """HTML of Markdown; HTML inside of it is shown as text, and tables scroll in a box of their own."""
+    html = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    return Markup(html.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>"))
 
 
-def read_table(path: Path) -> Table:
-    """A table of a csv file; one without lines has neither heads nor rows."""
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.reader(file))
-    return Table(path.stem, lines[0] if lines else [], lines[1:])
+def is_legend(line: str) -> bool:
+    """Whether a line of a table's file is the legend, which many tables share."""
+    return line.startswith(LEGEND)
 
 
-def read_picture(path: Path) -> Picture:
-    """A picture of an svg file."""
-    return Picture(path.stem, base64.b64encode(path.read_bytes()).decode())
+def section(table: Path) -> Section:
+    """The section of a table's Markdown file, without the legend."""
+    figure = table.with_suffix(".svg")
+    encoded = base64.b64encode(figure.read_bytes()).decode() if figure.exists() else None
+    lines = table.read_text(encoding="utf-8").splitlines()
+    return Section(table.stem, rendered("\n".join(line for line in lines if not is_legend(line))), encoded)
 
 
-def page(title: str, verdict: str, pictures: Iterable[Picture], tables: Iterable[Table]) -> str:
-    """The page as HTML; whatever texts hold is shown as text."""
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(PAGE)
-    return template.render(title=title, verdict=verdict, pictures=list(pictures), tables=list(tables))
+def legends(tables: Iterable[Path]) -> list[str]:
+    """The legends of these tables' Markdown files, each once."""
+    lines = (line for table in tables for line in table.read_text(encoding="utf-8").splitlines())
+    return list(dict.fromkeys(filter(is_legend, lines)))
 
 
 def write_report(title: str, verdict: Path, files: Iterable[Path], out: Path) -> int:
@@ -53,11 +54,17 @@ def write_report(title: str, verdict: Path, files: Iterable[Path], out: Path) ->
     Args:
         title: stands above everything.
         verdict: the Markdown file of the verdict.
-        files: of the tables and pictures, of which those that end in .csv and .svg are shown.
+        files: of the tables, in their order on the page; of these the Markdown files are shown, with their figures.
     """
-    files = sorted(set(files))
-    tables = [read_table(path) for path in files if path.suffix == ".csv"]
-    pictures = [read_picture(path) for path in files if path.suffix == ".svg"]
+    shown = [path for path in files if path.suffix == ".md"]
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(PAGE)
+    html = template.render(
+        title=title,
+        verdict=rendered(verdict.read_text(encoding="utf-8")),
+        sections=map(section, shown),
+        names=[path.stem for path in shown],
+        legends=legends(shown),
+    )
     with writing_file(out) as beside:
-        beside.write_text(page(title, verdict.read_text(encoding="utf-8"), pictures, tables), encoding="utf-8")
-    return len(tables)
+        beside.write_text(html, encoding="utf-8")
+    return len(shown)
