@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CORES ?= all
 CONFIG ?= config/config.yaml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-TABLES = $(shell sed -nE 's/^(use rule [a-z0-9_]+ as|rule) ([a-z0-9_]+).*/\2/p' rules/tables.smk)
+TABLES = $(shell sed -nE 's/^(use rule [a-z0-9_]+ as|rule) ([a-z0-9_]+).*/\2/p' rules/tables.smk rules/report.smk)
 # Show what a command says only where it fails.
 quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 export PATH := $(abspath $(BIN)):$(PATH)

@@ -19,6 +19,7 @@ include: "rules/baselines.smk"
 include: "rules/evaluation.smk"
 include: "rules/probes.smk"
 include: "rules/tables.smk"
+include: "rules/report.smk"
 
 
 rule all:
@@ -27,7 +28,7 @@ rule all:
         [getattr(rules, name).output for name in tables_of(experiment, SHIPPED)],
         ASKED.studies(),
         expand(rules.effects.output, effect=experiment.tables.effects),
-        rules.over_datasets.output if ASKED.shared_datasets() >= LEAST_DATASETS else [],
+        OVER_DATASETS,
 
 
 # `snakemake bbc` or `snakemake "CL+FT"`: the runs of one dataset, of one variant.

@@ -233,6 +233,12 @@ rule over_datasets:
         "../workflow/scripts/over_datasets.py"
 
 
+# Made where enough datasets share a base model.
+OVER_DATASETS = (
+    rules.over_datasets.output if ASKED.shared_datasets() >= LEAST_DATASETS else []
+)
+
+
 rule classes:
     input:
         ASKED.evaluations(ASKED.runs_of(experiment.main_variants)),

@@ -31,6 +31,10 @@ def test_the_tables_come_first_and_the_verdict_last(tmp_path: Path, capsys: pyte
     lines = said.out.splitlines()
     assert (lines[0], lines[1], lines[-1]) == ("Accuracy in %", "F1 in %", "FT is above all.")
     assert f"Every run as a row     {tmp_path}/tables/results.csv" in lines
+    assert "One page" not in said.out
+    layout.table("report", None, tmp_path).with_suffix(".html").touch()
+    main(["summary", str(tmp_path)])
+    assert f"One page of it all     {tmp_path}/tables/report.html" in capsys.readouterr().out
 
 
 def test_a_run_at_chance_is_named_and_hides_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,9 @@ CENTROID, SVM, CHARACTERS, LOGREG, FROZEN = (
     "baseline-centroid", "baseline-tfidf_svm", "baseline-tfidf_svm-chars", "baseline-tfidf_logreg",
     "baseline-frozen_logreg",
 )  # fmt: skip
-OF_RUNS: Planned = {(rule, "") for rule in ("results", "table3", "table4", "table6", "table7", "classes", "verdict")}
+OF_RUNS: Planned = {
+    (rule, "") for rule in ("results", "table3", "table4", "table6", "table7", "classes", "verdict", "report")
+}
 
 
 def after(*recipes: str) -> Planned:

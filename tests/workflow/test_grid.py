@@ -77,7 +77,7 @@ def test_the_terminal_names_each_job_and_is_free_of_library_noise(grid: Path) ->
     assert "warn" not in shown.lower()
     assert "**topics, tiny**: 3-Phase " in shown[shown.index("# What came out") :]
     logs = [path.read_text() for path in (grid / "results/logs").rglob("*.log")]
-    assert len(logs) == 2 + 1 + 8 + 9 + 5 + 12  # data and model, audit, trainings, probes, evaluations, tables
+    assert len(logs) == 2 + 1 + 8 + 9 + 5 + 13  # data and model, audit, trainings, probes, evaluations, tables
     assert not [line for log in logs for line in log.splitlines() if "warning" in line.lower()]
 
 

@@ -20,7 +20,11 @@ pytestmark = pytest.mark.takes(seconds=140)
 VARIANTS = {"3-Phase": ["dae", "cl", "ft"], "Joint": ["joint", "ft"], "FT": ["ft"]}
 GRID = [{"seeds": [1]}]
 TABLES: Planned = {
-    (rule, "") for rule in ("results", "table3", "table4", "table6", "table7", "classes", "probes", "claims", "verdict")
+    (rule, "")
+    for rule in (
+        *("results", "table3", "table4", "table6", "table7", "classes", "probes", "claims", "verdict"),
+        "report",
+    )
 }
 ABOUT_DATA: Planned = {(rule, "") for rule in ("audit", "table1", "table2")}
 SETTINGS: Planned = {("table5", "")}
@@ -128,7 +132,7 @@ def test_an_edited_audit_retrains_nothing(checkout: Checkout) -> None:
 
 def test_a_new_variant_shares_its_prefix(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:
     configure(checkout, source_csv, tiny_bert, variants=VARIANTS | {"DAE+FT": ["dae", "ft"]})
-    tables = {(rule, "") for rule in ("results", "table4", "probes", "claims", "verdict")}
+    tables = {(rule, "") for rule in ("results", "table4", "probes", "claims", "verdict", "report")}
     assert checkout.planned() == after_ft("dae.ft") | tables
 
 
@@ -161,7 +165,7 @@ def test_forcing_a_phase_reruns_it_and_what_follows(checkout: Checkout) -> None:
 def test_edited_probes_are_made_again_and_train_nothing(checkout: Checkout) -> None:
     checkout.edit("src/threephase/evaluation/probe.py", lambda text: text.replace("GAIN = 0.05", "GAIN = 1.0"))
     assert {rule for rule, _ in checkout.planned()} == {
-        "probe", "probes", "claims", "verdict", "table3", "table4", "table6", "table7"
+        "probe", "probes", "claims", "verdict", "report", "table3", "table4", "table6", "table7"
     }  # fmt: skip
 
 
@@ -256,7 +260,7 @@ def graph(checkout: Checkout, config: list[str]) -> list[Job]:
 # Rules that may stand on the test split, and what is made of it.
 MAY_SEE_TEST = {
     "dataset", "audit", "evaluate", "results", "effects", "over_datasets", "claims", "classes",
-    "verdict",
+    "verdict", "report",
     *(f"table{number}" for number in range(1, 8)),
 }  # fmt: skip
 NOT_OF_DATA = {"audit_published"}

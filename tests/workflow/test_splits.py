@@ -91,7 +91,7 @@ def test_one_more_repeat_runs_its_own_jobs_alone(grid: Path, source_csv: Path, t
     others = {job.split(" · ")[0] for job in jobs if "topics" not in job}
     assert others == {
         "results", "table 1", "table 2", "table 3", "table 4", "table 6", "table 7", "effects", "probes",
-        "classes", "claims", "verdict",
+        "classes", "claims", "verdict", "report",
     }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ TABLES = {
     "probes": "probes",
     "claims": "claims",
     "verdict": "verdict",
+    "report": "report",
 }
 
 # Stands in the place of the base model of a baseline that reads texts alone: one training serves all of them. No base

@@ -34,7 +34,9 @@ def show(results: Path, config: str | None = None) -> int:
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{rows}: not the rows that a run wrote; delete it and run the same command again") from None
     _show([*sorted(tables.glob("table*.md")), layout.table("classes", config, results).with_suffix(".md")])
+    page = layout.table("report", config, results).with_suffix(".html")
     for what, where in {
+        **({"One page of it all": page} if page.exists() else {}),
         "Tables (csv, md, tex)": tables,
         "The paper's claims": layout.table("claims", config, results).with_suffix(".md"),
         "Every run as a row": rows,

@@ -1,0 +1,1 @@
+"""What a grid found as one page for any browser."""
