@@ -21,7 +21,9 @@ try:
     REPAIRS = Repairs(layout.repairs())
     if workflow.is_main_process and arrival.begin(OWNERSHIP, WORK):
         audits = [layout.audit(name) for name in ASKED.datasets]
-        FOUND = arrival.look(ASKED.folders(), audits, REPAIRS, WORK)
+        tables = [*layout.tables(experiment.name).glob("*.*")]
+        tables.sort(key=lambda path: path.suffix == ".html")  # the page rests on the others
+        FOUND = arrival.look(ASKED.folders(), [*audits, *tables], REPAIRS, WORK)
 except UserError as error:
     sys.exit(str(error))
 if workflow.remote_exec:
