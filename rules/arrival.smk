@@ -21,8 +21,9 @@ try:
     REPAIRS = Repairs(layout.repairs())
     if workflow.is_main_process and arrival.begin(OWNERSHIP, WORK):
         audits = [layout.audit(name) for name in ASKED.datasets]
+        # The page comes last, for it rests on the others.
         tables = [*layout.tables(experiment.name).glob("*.*")]
-        tables.sort(key=lambda path: path.suffix == ".html")  # the page rests on the others
+        tables.sort(key=lambda path: path.suffix == ".html")
         FOUND = arrival.look(ASKED.folders(), [*audits, *tables], REPAIRS, WORK)
 except UserError as error:
     sys.exit(str(error))
