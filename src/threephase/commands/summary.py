@@ -8,7 +8,7 @@ import pandas as pd
 from threephase.artifacts import layout
 from threephase.errors import UserError, printable
 from threephase.evaluation.checks import doubts, failed
-from threephase.tables.legend import LEGEND
+from threephase.tables.legend import without_legends
 
 RUN = "<dataset>/<model>/seed<n>/<recipe>"
 
@@ -66,9 +66,8 @@ def _remedy(results: Path) -> str:
 
 def _show(tables: list[Path]) -> None:
     """Those of the tables that are there, with the legend that they share once, below them."""
-    shown = [table.read_text(encoding="utf-8") for table in tables if table.exists()]
-    legends = dict.fromkeys(line for text in shown for line in text.splitlines() if line.startswith(LEGEND))
+    shown, legends = without_legends([table.read_text(encoding="utf-8") for table in tables if table.exists()])
     for text in shown:
-        print(printable("\n".join(line for line in text.splitlines() if line not in legends)))
+        print(printable(text))
     for legend in legends:
         print(f"{legend}\n")

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from threephase.artifacts.folders import writing_file
 from threephase.report.template import PAGE
-from threephase.tables.legend import LEGEND
+from threephase.tables.legend import without_legends
 
 
 @dataclass(frozen=True)
@@ -29,23 +29,11 @@ def rendered(markdown: str) -> Markup:
     return Markup(html.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>"))
 
 
-def is_legend(line: str) -> bool:
-    """Whether a line of a table's file is the legend, which many tables share."""
-    return line.startswith(LEGEND)
-
-
-def section(table: Path) -> Section:
-    """The section of a table's Markdown file, without the legend."""
+def section(table: Path, text: str) -> Section:
+    """The section of a table's Markdown file and its text."""
     figure = table.with_suffix(".svg")
     encoded = base64.b64encode(figure.read_bytes()).decode() if figure.exists() else None
-    lines = table.read_text(encoding="utf-8").splitlines()
-    return Section(table.stem, rendered("\n".join(line for line in lines if not is_legend(line))), encoded)
-
-
-def legends(tables: Iterable[Path]) -> list[str]:
-    """The legends of these tables' Markdown files, each once."""
-    lines = (line for table in tables for line in table.read_text(encoding="utf-8").splitlines())
-    return list(dict.fromkeys(filter(is_legend, lines)))
+    return Section(table.stem, rendered(text), encoded)
 
 
 def write_report(title: str, verdict: Path, files: Iterable[Path], out: Path) -> int:
@@ -57,13 +45,14 @@ def write_report(title: str, verdict: Path, files: Iterable[Path], out: Path) ->
         files: of the tables, in their order on the page; of these the Markdown files are shown, with their figures.
     """
     shown = [path for path in files if path.suffix == ".md"]
+    texts, legends = without_legends([path.read_text(encoding="utf-8") for path in shown])
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(PAGE)
     html = template.render(
         title=title,
         verdict=rendered(verdict.read_text(encoding="utf-8")),
-        sections=map(section, shown),
+        sections=map(section, shown, texts),
         names=[path.stem for path in shown],
-        legends=legends(shown),
+        legends=legends,
     )
     with writing_file(out) as beside:
         beside.write_text(html, encoding="utf-8")

@@ -12,6 +12,17 @@ LEGEND = "Legend. "  # what it begins with
 FEW = 5  # seeds; with fewer a caption says so
 
 
+def without_legends(texts: list[str]) -> tuple[list[str], list[str]]:
+    """Texts of tables' files without their legends, and these, each once: what shows several tables needs it once."""
+    parts: list[str] = []
+    legends: dict[str, None] = {}
+    for text in texts:
+        own = [line for line in text.splitlines() if line.startswith(LEGEND)]
+        legends |= dict.fromkeys(own)
+        parts.append("\n".join(line for line in text.splitlines() if line not in own))
+    return parts, list(legends)
+
+
 def legend(region: float) -> str:
     """What cells and signs mean. Stands below each table for reading; a paper needs it once.
 
