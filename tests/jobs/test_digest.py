@@ -30,6 +30,7 @@ def changed_by(copied: Path, file: str, old: str, new: str) -> set[str]:
 
     def digests() -> dict[str, str]:
         digest._imports.cache_clear()
+        digest._parsed.cache_clear()
         digest._meaning.cache_clear()
         return {step: digest.code_of(step, scripts) for step in steps}
 

@@ -1,14 +1,12 @@
 """A copy of the project to edit, and what its workflow would do."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from running import PROJECT
+from running import PROJECT, environment
 
 Planned = set[tuple[str, str]]  # rule and recipe of each job
 RULES_OF_MESSAGES = {"test": "evaluate", "data": "dataset", "base model": "base_model"}
@@ -30,11 +28,10 @@ class Checkout:
 
     def snakemake(self, *arguments: str, check: bool = True) -> str:
         """What a run in this checkout says."""
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        environment = os.environ | {"PATH": path, "PYTHONPATH": str(self.folder / "src")}
         done = subprocess.run(
             ["snakemake", "--cores", "2", "--configfile", "config.yaml", *arguments],
-            cwd=self.folder, env=environment, capture_output=True, text=True, timeout=500,
+            cwd=self.folder, env=environment() | {"PYTHONPATH": str(self.folder / "src")},
+            capture_output=True, text=True, timeout=500,
         )  # fmt: skip
         said = done.stdout + done.stderr
         assert not check or done.returncode == 0, said

@@ -4,23 +4,43 @@ import os
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import yaml
+
+from threephase.jobs.warm import FOLDER, start_server
 
 PROJECT = Path(__file__).parents[2]
 QUICK = {"all": {"max_length": 16, "batch_size": 8, "lr": 1e-3, "precision": "fp32"}, "dae": {"epochs": 1},
          "cl": {"pairs_per_text": 1}, "ft": {"max_epochs": 2}}  # fmt: skip
 
 
-def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+@cache
+def warm() -> dict[str, str]:
+    """Where the jobs of all workflows of this process find the libraries loaded: a server starts once, not in each."""
+    folder = Path(mkdtemp(prefix="threephase-tests-"))
+    start_server(folder, os.getpid())
+    wait_for((folder / "socket").exists, "the libraries to load")
+    return {FOLDER: str(folder)}
+
+
+def environment(one_server: bool = True) -> dict[str, str]:
+    """The environment of a workflow; its own server is for what the libraries read from it as they load."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return os.environ | {"PATH": path} | (warm() if one_server else {})
+
+
+def snakemake(
+    folder: Path, *arguments: str, check: bool = True, one_server: bool = True
+) -> subprocess.CompletedProcess[str]:
     """Run the workflow in a folder of its own."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = ["snakemake", "--snakefile", str(PROJECT / "Snakefile"), "--directory", str(folder), "--cores", "2"]
     done = subprocess.run(
         [*command, "--configfile", str(folder / "config.yaml"), *arguments],
-        capture_output=True, text=True, env=environment, cwd=PROJECT, timeout=500,
+        capture_output=True, text=True, env=environment(one_server), cwd=PROJECT, timeout=500,
     )  # fmt: skip
     if check:
         assert done.returncode == 0, done.stderr + done.stdout
@@ -53,11 +73,10 @@ def write_config(folder: Path, source: Path, model: Path, **changes: Any) -> Non
 
 def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """A workflow that is running, in a session of its own as from a terminal of its own."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = ["snakemake", "--snakefile", str(PROJECT / "Snakefile"), "--directory", str(folder), "--cores", "2"]
     return subprocess.Popen(
         [*command, "--configfile", str(folder / "config.yaml"), *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=PROJECT,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(), cwd=PROJECT,
         start_new_session=True,
     )  # fmt: skip
 

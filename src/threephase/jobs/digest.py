@@ -39,7 +39,7 @@ def code_digest(*files: Path) -> str:
     """
     digest = hashlib.sha256()
     for name, path in sorted((_name(path), path) for path in _reached(files)):
-        digest.update(f"{name}\n{_meaning(path)}\n".encode())
+        digest.update(name.encode() + _meaning(path))
     return digest.hexdigest()[:16]
 
 
@@ -61,12 +61,21 @@ def _reached(files: Iterable[Path]) -> set[Path]:
 def _imports(path: Path) -> frozenset[Path]:
     """Files of the package that a file imports, at its top or inside functions."""
     names: set[str] = set()
-    for node in ast.walk(_parsed(path)):
+    for node in _statements(_parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return frozenset(_files(names))
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting += getattr(node, block, ())
 
 
 def _files(names: Iterable[str]) -> Iterator[Path]:
@@ -80,32 +89,44 @@ def _files(names: Iterable[str]) -> Iterator[Path]:
                         yield file
 
 
+@cache
 def _parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
 @cache
-def _meaning(path: Path) -> str:
-    """The file's syntax tree as text, without docstrings and positions."""
-    tree = _parsed(path)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:] or [ast.Pass()]
-    return shown(tree)
+def _meaning(path: Path) -> bytes:
+    """The file's syntax tree as a line of text, without docstrings and positions."""
+    return f"\n{shown(_parsed(path))}\n".encode()
 
 
 def shown(node: object) -> str:
-    """A syntax tree as text, the same under every Python that reads the file.
+    """A syntax tree as text, without docstrings, the same under every Python that reads the file.
 
-    `ast.dump` is not: newer versions give nodes more fields, and leave out empty ones.
+    `ast.dump` is not: newer versions give nodes more fields, and leave out empty ones. Each process of Snakemake's
+    walks the whole package, so this is written to be quick.
     """
     if isinstance(node, ast.Constant):
         return repr(node.value)
     if isinstance(node, ast.AST):
-        fields = ", ".join(f"{name}={shown(value)}" for name, value in ast.iter_fields(node) if value not in (None, []))
-        return f"{type(node).__name__}({fields})"
+        fields = []
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if name == "body" and isinstance(node, DOCUMENTED):
+                value = _without_docstring(node.body)
+            if value is not None and value != []:
+                fields.append(f"{name}={shown(value)}")
+        return f"{type(node).__name__}({', '.join(fields)})"
     if isinstance(node, list):
-        return f"[{', '.join(map(shown, node))}]"
+        return f"[{', '.join([shown(part) for part in node])}]"
     return repr(node)
+
+
+DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+    first = body[0] if body else None
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        return body[1:] or [ast.Pass()]
+    return body

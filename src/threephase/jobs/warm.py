@@ -7,7 +7,8 @@ fork ends; if it is killed, so is the fork. The server goes when the workflow do
 
 A job hands its environment over, passwords in it included. So the workflow names a folder for the server in
 THREEPHASE_WARM that nobody can guess, the first job makes it for this user alone, and a job that finds anything else
-there keeps away. Where THREEPHASE_WARM is absent, each job imports for itself.
+there keeps away. Where THREEPHASE_WARM is absent, each job imports for itself. Who starts several workflows one after
+another, as the tests do, can start a server for all of them and name its folder there.
 """
 
 import atexit
@@ -58,8 +59,10 @@ def leave_with_workflow() -> None:
 def offer_server() -> None:
     """Name the folder of a server for the jobs that this process, a workflow, starts; it goes as the process ends.
 
-    Nothing is written by this: the first job makes the folder.
+    Nothing is written by this: the first job makes the folder. A server that is named already stays.
     """
+    if FOLDER in os.environ:
+        return
     folder = Path(gettempdir()) / f"threephase-{token_hex(8)}"
     os.environ[FOLDER] = str(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -112,7 +115,7 @@ def _connect(folder: Path) -> socket.socket | None:
     except OSError:
         return None
     else:
-        _start(folder)
+        start_server(folder, int(os.environ[WORKFLOW]))
         return None
     connection = socket.socket(socket.AF_UNIX)
     try:
@@ -123,11 +126,12 @@ def _connect(folder: Path) -> socket.socket | None:
     return connection
 
 
-def _start(folder: Path) -> None:
+def start_server(folder: Path, process: int) -> None:
+    """Start a server in a private folder; it goes with the process of this number."""
     environment = os.environ | {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
     environment |= {"TRANSFORMERS_VERBOSITY": "error", "OMP_NUM_THREADS": "1"}
     subprocess.Popen(
-        [sys.executable, "-m", "threephase.jobs.warm", str(folder), os.environ[WORKFLOW]],
+        [sys.executable, "-m", "threephase.jobs.warm", str(folder), str(process)],
         env=environment, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
