@@ -1,6 +1,8 @@
 """Decoders that rebuild a text from one vector of it: the base model's own, or a small one for any base model."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -70,9 +72,10 @@ def _own(encoder: SentenceTransformer, tied: bool) -> Any:
             f"but these are {width} wide; only `decoder: small` can read them"
         )
     try:
-        decoder = DenoisingAutoEncoderLoss(
-            encoder, None if tied else config._name_or_path, tie_encoder_decoder=tied
-        ).decoder
+        with _unsaid(DenoisingAutoEncoderLoss.__module__):
+            decoder = DenoisingAutoEncoderLoss(
+                encoder, None if tied else config._name_or_path, tie_encoder_decoder=tied
+            ).decoder
         fault = _fault_of(decoder, width)
     except Exception as error:
         if fault_of_machine(error):
@@ -81,6 +84,17 @@ def _own(encoder: SentenceTransformer, tied: bool) -> Any:
     if fault:
         raise ModelError(f"base models of type '{kind}' have {fault}; only `decoder: small` can rebuild their texts")
     return decoder
+
+
+@contextmanager
+def _unsaid(library: str) -> Iterator[None]:
+    """Keep a library's own lines on what fails from the log: here it is no error."""
+    speaker = logging.getLogger(library)
+    speaker.disabled = True
+    try:
+        yield
+    finally:
+        speaker.disabled = False
 
 
 def _fault_of(decoder: nn.Module, width: int) -> str | None:
