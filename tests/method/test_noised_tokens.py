@@ -18,7 +18,8 @@ from threephase.errors import DataError, ModelError
 from threephase.method.noise import delete_words, mask_words
 from threephase.method.noised_tokens import NoisedTexts, WordTokens, training_texts
 from threephase.seeding import generator
-from threephase.settings.dae import DaeSettings, Words
+from threephase.settings.common import Words
+from threephase.settings.dae import DaeSettings
 from threephase.training.batches import Key
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=8)

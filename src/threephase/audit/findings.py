@@ -11,7 +11,7 @@ import pandas as pd
 from threephase.data.splits import SplitData, normal_form
 from threephase.encoders.words import by_characters, is_unspaced, words_of
 from threephase.method.imbalance import corrected_sizes, f
-from threephase.settings.dae import Words
+from threephase.settings.common import Words
 from threephase.settings.dataset import SPLITS
 
 # Tags that cleaning leaves, entities, and entities that lost their ampersand.

@@ -14,7 +14,7 @@ from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 from threephase.encoders.encoder import embedding_width, position_limit
 from threephase.errors import ModelError, fault_of_machine
-from threephase.settings.dae import Decoder
+from threephase.settings.common import Decoder
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 
 from threephase.encoders.words import by_characters, first_words
-from threephase.settings.dae import Words
+from threephase.settings.common import Words
 
 BLOCK = 4096  # texts tokenised at once, so that memory does not grow with their number
 

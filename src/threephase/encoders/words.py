@@ -4,7 +4,7 @@ import re
 import unicodedata
 from itertools import chain, pairwise
 
-from threephase.settings.dae import Words
+from threephase.settings.common import Words
 
 # Scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, kana, Chinese characters.
 _SCRIPTS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"

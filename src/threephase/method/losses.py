@@ -21,8 +21,7 @@ from threephase.encoders.packed.batch import PackedBatch
 from threephase.encoders.packed.model import PackedDecoder, PackedHead, Pass
 from threephase.errors import ModelError
 from threephase.processes import share_of_mean
-from threephase.settings.common import Engine
-from threephase.settings.dae import Decoder
+from threephase.settings.common import Decoder, Engine
 
 DECODER = "decoder.safetensors"  # in a checkpoint of phase 1 or Joint
 # In that file's header: how many of the encoder's modules the decoder reads, whether it shares their weights, its kind.

@@ -12,7 +12,8 @@ from threephase.errors import DataError, ModelError
 from threephase.method import noise
 from threephase.method.noise import kept_words
 from threephase.seeding import generator
-from threephase.settings.dae import ReconstructionSettings, Words
+from threephase.settings.common import Words
+from threephase.settings.dae import ReconstructionSettings
 
 LOOKED_AT = 2000  # texts that are asked for their number of words
 

@@ -4,10 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from threephase.settings.common import AtLeast, Count, PhaseSettings, SeesTest, Share
-
-Decoder = Literal["auto", "own", "small"]
-Words = Literal["auto", "blanks", "characters", "pieces", "nltk"]
+from threephase.settings.common import AtLeast, Count, Decoder, PhaseSettings, SeesTest, Share, Words
 
 
 class ReconstructionSettings(SeesTest):
