@@ -58,7 +58,7 @@ def model_card(trained: dict[str, Any], labels: list[str], origin: Origin, name:
         "## Licence",
         _licence(origin),
         "## Limits",
-        *_limits(trained, origin),
+        _limits(trained, origin),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -149,7 +149,10 @@ def _averaged(averaging: str) -> str:
 
 
 def _intervals(metrics: dict[str, Any], predictions: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Of the accuracy by Wilson; of the other scores by drawing the test rows anew within their classes."""
+    """Of the accuracy by Wilson; of the other scores by drawing the test rows anew within their classes.
+
+    A score that is the same in every draw, as where a model gives one class to all, has none.
+    """
     names = metrics["confusion_matrix"]["labels"]
     truth, predicted = (predictions[column].map(names.index).to_numpy() for column in ("label", "predicted"))
     right = binomtest(int((truth == predicted).sum()), len(truth)).proportion_ci(LEVEL, method="wilson")
@@ -159,7 +162,8 @@ def _intervals(metrics: dict[str, Any], predictions: pd.DataFrame) -> dict[str, 
     drawn = drawn_scores(Scoring(len(names), averaged, rarest_third(there)), truth, predicted[None])
     tail = (1 - LEVEL) / 2
     ends = {score: np.quantile(drawn[score][0], [tail, 1 - tail]) for score in ("precision", "recall", "f1")}
-    return {"accuracy": (right.low, right.high)} | {score: (low, high) for score, (low, high) in ends.items()}
+    told = {score: (low, high) for score, (low, high) in ends.items() if low < high}
+    return {"accuracy": (right.low, right.high)} | told
 
 
 def _training(trained: dict[str, Any], origin: Origin) -> Iterator[str]:
@@ -189,17 +193,21 @@ def _licence(origin: Origin) -> str:
     return f"The base model's licence is not known here: look it up{where} before you pass this model on."
 
 
-def _limits(trained: dict[str, Any], origin: Origin) -> Iterator[str]:
-    yield (
-        f"- It reads the first {trained['settings']['max_length']:,} tokens of a text and no more.\n"
-        "- It knows its classes and no other: a text of none of them gets one all the same.\n"
-        "- It learnt from texts of one source and language. Elsewhere its scores say little.\n"
-        "- A probability is what the softmax gives, and may be surer than the model is right."
-    )
+def _limits(trained: dict[str, Any], origin: Origin) -> str:
+    limits = [
+        f"It reads the first {trained['settings']['max_length']:,} tokens of a text and no more.",
+        "It knows its classes and no other: a text of none of them gets one all the same.",
+        "It learnt from texts of one source and language. Elsewhere its scores say little.",
+        "A probability is what the softmax gives, and may be surer than the model is right.",
+    ]
+    error = (origin.metrics or {}).get("calibration", {}).get("error")
+    if error is not None:
+        limits[-1] += f" On the test rows the expected calibration error is {_percent(error)} points."
     if origin.saw_test:
-        yield "- LEAK: the test rows had a part in this training, so the scores say nothing of new texts."
+        limits.append("LEAK: the test rows had a part in this training, so the scores say nothing of new texts.")
     if origin.metrics:
-        yield "- The scores are of one training. Another seed may differ by as much as another method does."
+        limits.append("The scores are of one training. Another seed may differ by as much as another method does.")
+    return "\n".join(f"- {limit}" for limit in limits)
 
 
 def _percent(share: float) -> str:
