@@ -257,6 +257,13 @@ def test_the_callers_generators_are_as_they_were(tiny_bert: Path) -> None:
     assert drawn() == expected
 
 
+def test_who_wants_no_words_gets_none(tiny_bert: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    model = estimator(tiny_bert, variant="FT", verbose=False).fit(ROWS["text"], ROWS["label"])
+    model.save(tmp_path / "model")
+    ThreePhaseClassifier.load(tmp_path / "model").predict(ROWS["text"])
+    assert capfd.readouterr() == ("", "")
+
+
 def test_no_other_folder_is_taken_for_a_model(grid: Path, tmp_path: Path) -> None:
     cases: dict[str, str] = {"dae.cl": "ends with cl, so it is an encoder without classes", "data": "no model of a run"}
     for name, said in cases.items():

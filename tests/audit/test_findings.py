@@ -139,7 +139,36 @@ def test_texts_without_blanks_are_remarked_for_phase_1() -> None:
     found = audit(split({"train": raw}, DatasetSettings(source=Source(train="x"), test_size=0.25)), {})
     assert sum(found["unspaced"].values()) == 12  # the first three and the sixth
     said = [line for line in findings(found, {"source": {}}) if line.startswith("texts without blanks between words")]
-    assert "noise deletes what lies between blanks, so that phase 1 sees them whole" in said[0]
+    assert "to phase 1's noise each of their characters is a word" in said[0]
+
+
+def test_the_share_of_texts_that_noise_leaves_whole_is_counted() -> None:
+    one, two, unspaced = ["puppies", "a"], ["the puppy", "小狗 ran"], ["小狗在公园里", "ลูกสุนัขวิ่งไล่"]
+    texts = [f"{text}{sign}" for text in one + two + unspaced + unspaced for sign in "?!.,"]
+    raw = pd.DataFrame({"text": texts, "label": list("ab") * 16})
+    settings = DatasetSettings(source=Source(train="x", test="y", validation="z"))
+    found = audit(split({"train": raw, "test": raw, "validation": raw}, settings), {})
+    assert found["left_whole"]["train"] == {"auto": 0.25, "blanks": 0.75}  # the first two of eight; six of eight
+    assert found["left_whole"]["unlabelled"] == {"auto": 0.0, "blanks": 0.0}
+    said = "texts of one word, which phase 1's noise leaves whole: train 25.0%, validation 25.0%, test 25.0%"
+    assert any(line.startswith(said) for line in findings(found, {"source": {}}))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "share"),
+    [
+        ("the puppy ran and then it came back", 1.0),
+        ("der Hund lief durch den Park und kam zurück", 0.0),
+        ("el perro de la casa con un hueso grande", 0.0),
+        ("小狗在公园里追着球跑", 0.0),
+        ("too short", None),
+    ],
+)
+def test_texts_that_do_not_look_english_are_noted(sentence: str, share: float | None) -> None:
+    raw = pd.DataFrame({"text": [f"{sentence} {n}" for n in range(80)], "label": list("ab") * 40})
+    found = audit(split({"train": raw}, DatasetSettings(source=Source(train="x"), test_size=0.25)), {})
+    assert found["english"] == share
+    assert any("do not look English" in line for line in findings(found, {"source": {}})) == (share == 0.0)
 
 
 def test_two_levels_are_counted_apart() -> None:

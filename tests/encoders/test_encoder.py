@@ -86,7 +86,7 @@ def test_the_pretrained_head_for_masked_words_reaches_the_decoder(
 ) -> None:
     from threephase.method.losses import ReconstructionLoss
 
-    decoder = ReconstructionLoss(load_encoder(base_models["roberta"])).loss.decoder
+    decoder = ReconstructionLoss(load_encoder(base_models["roberta"])).decoder
     pretrained = load_file(tiny_roberta / "model.safetensors")
     assert torch.equal(decoder.lm_head.dense.weight, pretrained["lm_head.dense.weight"])
 

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -17,29 +16,19 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 from torch import Tensor
-from trainings import train
 from transformers import (
     AutoTokenizer,
     BertConfig,
     BertForMaskedLM,
     DistilBertConfig,
     DistilBertModel,
-    GPT2Config,
-    GPT2LMHeadModel,
-    Qwen3Config,
-    Qwen3ForCausalLM,
-    T5Config,
-    T5EncoderModel,
-    XLNetConfig,
-    XLNetModel,
 )
 
 from threephase.artifacts.folders import sha256, writing
 from threephase.encoders.base_model import make_base_model
-from threephase.encoders.encoder import add_dense, load_encoder
+from threephase.encoders.encoder import load_encoder
 from threephase.errors import ModelError
 from threephase.method.losses import ReconstructionLoss
-from threephase.phases.finetune import FT
 from threephase.settings.base_model import BaseModelSettings
 
 WEIGHTS = "model.safetensors"
@@ -289,67 +278,3 @@ def test_the_older_layout_of_sentence_transformers_works(layered: Path, tmp_path
     modules[0]["path"] = "0_Transformer"
     (layered / "modules.json").write_text(json.dumps(modules))
     assert (load_encoder(ready(layered, tmp_path / "ready")).encode(["a song"]) == before).all()
-
-
-SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-
-
-def causal(kind: str, tiny_bert: Path, folder: Path) -> Path:
-    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(folder)
-    torch.manual_seed(0)
-    if kind == "qwen3":
-        config = Qwen3Config(vocab_size=200, num_key_value_heads=1, head_dim=16, max_position_embeddings=64, **SIZE)
-        Qwen3ForCausalLM(config).save_pretrained(folder)
-    else:
-        GPT2LMHeadModel(GPT2Config(vocab_size=200, n_embd=32, n_layer=2, n_head=2, n_positions=64)).save_pretrained(
-            folder
-        )
-    return folder
-
-
-@pytest.mark.parametrize(("kind", "reads"), [("qwen3", False), ("gpt2", True)])
-def test_a_decoder_reads_the_vector_or_is_refused(kind: str, reads: bool, tiny_bert: Path, tmp_path: Path) -> None:
-    source = causal(kind, tiny_bert, tmp_path / "source")
-    assert "the same vector" in refusal(source, tmp_path)  # by its first token, as a plain model is pooled
-    tower = Transformer(str(source))
-    pooled = [tower, Pooling(tower.get_embedding_dimension(), pooling_mode="lasttoken")]
-    SentenceTransformer(modules=pooled, device="cpu").save_pretrained(str(tmp_path / "last"))
-    encoder = load_encoder(ready(tmp_path / "last", tmp_path / "ready"))
-    if not reads:
-        with pytest.raises(ModelError, match="'qwen3' have a decoder that cannot read a vector"):
-            ReconstructionLoss(encoder)
-        return
-    add_dense(encoder)
-    loss = ReconstructionLoss(encoder)
-    texts = loss.encode.batch([np.array([2, 30, 3]), np.array([2, 40, 41])])
-    loss(source=texts, target=texts)["loss"].backward()
-    assert all(weight.grad is not None for weight in encoder[-1].parameters())
-
-
-@pytest.mark.parametrize("modules", [[Dense(32, 16)], ("mean", "max")])
-def test_vectors_of_another_width_than_the_decoders_are_named(tiny_bert: Path, tmp_path: Path, modules: object) -> None:
-    tower = Transformer(str(tiny_bert))
-    mode, more = (modules, []) if isinstance(modules, tuple) else ("mean", modules)
-    SentenceTransformer(modules=[tower, Pooling(32, pooling_mode=mode), *more]).save_pretrained(
-        str(tmp_path / "source")
-    )
-    with pytest.raises(ModelError, match="reads vectors as wide as its states, 32"):
-        ReconstructionLoss(load_encoder(ready(tmp_path / "source", tmp_path / "ready")))
-
-
-@pytest.mark.parametrize("kind", ["t5", "xlnet"])
-def test_a_model_of_relative_positions_is_fine_tuned(kind: str, tiny_bert: Path, dataset: Path, tmp_path: Path) -> None:
-    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(tmp_path / "source")
-    torch.manual_seed(0)
-    if kind == "t5":
-        T5EncoderModel(
-            T5Config(vocab_size=200, d_model=32, d_ff=64, num_layers=1, num_heads=2, d_kv=16)
-        ).save_pretrained(tmp_path / "source")
-    else:
-        XLNetModel(XLNetConfig(vocab_size=200, d_model=32, n_layer=1, n_head=2, d_inner=64)).save_pretrained(
-            tmp_path / "source"
-        )
-    train(
-        FT, dataset, ready(tmp_path / "source", tmp_path / "ready"), tmp_path / "out", max_length="model", max_epochs=1
-    )
-    assert (tmp_path / "out" / WEIGHTS).exists()

@@ -41,7 +41,7 @@ def test_a_decoder_that_ignores_its_vector_gains_exactly_nothing(base_models: di
     loss = lively_loss(base_models[name])
     assert abs(reconstruction(loss, texts(loss), OTHER, 2)["gain"]) > 1e-3
     with torch.no_grad():
-        for weights, weight in loss.loss.decoder.named_parameters():
+        for weights, weight in loss.decoder.named_parameters():
             if "crossattention.self.value.weight" in weights:
                 weight.zero_()
     found = reconstruction(loss, texts(loss), OTHER, 2)

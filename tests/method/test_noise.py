@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threephase.method.noise import delete_words
+from threephase.method.noise import delete_words, mask_words, noised
 from threephase.seeding import generator
 
 words = st.lists(st.sampled_from(["the", "of", "and", "The", "cat", "not", "sat", "mat,"]), min_size=1, max_size=20)
@@ -45,3 +45,16 @@ def test_a_draw_depends_on_its_place_and_nothing_else() -> None:
         generator(1, "x", 2, 3),
     ]
     assert delete_words(text, 0.5, generator(1, "noise", 2, 3)) not in [delete_words(text, 0.5, rng) for rng in others]
+
+
+def test_characters_go_where_no_blanks_stand_and_blanks_stay_where_they_stood() -> None:
+    assert noised([["小", "狗"], ["在", "iPhone", "里"]], [True, False, False, True, True]) == "小 iPhone里"
+    assert noised([["小", "狗"], ["在"]], [True, False, False]) == "小"
+    assert noised([["小", "狗"], ["a"]], [True, False, False], "_") == "小_ _"
+    text = "小狗在公园里追着球跑然后回到主人身边" * 500
+    kept = delete_words(text, 0.6, generator(0, "test"), characters=True)
+    assert is_subsequence(list(kept), list(text))
+    assert abs(len(kept) - 0.4 * len(text)) < 5 * (0.24 * len(text)) ** 0.5
+    masked = mask_words(text, 0.6, "_", generator(0, "test"), characters=True)
+    assert masked.replace("_", "") == kept
+    assert len(masked) == len(text)

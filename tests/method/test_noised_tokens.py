@@ -1,6 +1,7 @@
 """Noise on tokens gives the tokens of the noised text."""
 
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,11 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
+from threephase.encoders.encoder import load_encoder
 from threephase.encoders.tokens import count_tokens
-from threephase.errors import ModelError
+from threephase.encoders.words import by_characters
+from threephase.errors import DataError, ModelError
 from threephase.method.noise import delete_words, mask_words
-from threephase.method.noised_tokens import NoisedTexts, WordTokens
+from threephase.method.noised_tokens import NoisedTexts, WordTokens, training_texts
 from threephase.seeding import generator
+from threephase.settings.common import Words
 from threephase.settings.dae import DaeSettings
 from threephase.training.batches import Key
 
@@ -101,3 +105,73 @@ def test_each_distinct_word_is_kept_once(encoder: SentenceTransformer) -> None:
     many = WordTokens(encoder, ["the match of the team"] * 1000)
     assert len(many._first) == 4
     assert many.of(7, np.array([True, False, False, False, True])).tolist() == as_text(encoder, "the team")
+
+
+UNSPACED = ["小狗在公园里追着球跑", "子犬は公園でボールを追いかけて", "ลูกสุนัขวิ่งไล่ลูกบอลในสวน", "Iphone手机很好用 啊真的"]
+
+
+@pytest.mark.parametrize("kind", ["auto", "characters"])
+@pytest.mark.parametrize("mask", [False, True])
+def test_noise_on_characters_gives_the_tokens_of_the_noised_text(
+    encoder: SentenceTransformer, kind: Words, mask: bool
+) -> None:
+    encoder.max_seq_length = 64
+    texts = [*UNSPACED, "the match of the team", "a 小狗 ran"]
+    settings = DaeSettings(words=kind, word_noise="mask" if mask else "delete", noise_window="whole")
+    noised = NoisedTexts(encoder, texts, settings, 1, "noise")
+    for row, text in enumerate(texts):
+        of_mask = encoder.tokenizer.mask_token if mask else ""
+        expected = mask_words(text, 0.6, of_mask, generator(1, "noise", 2, row), by_characters(text, kind))
+        assert noised[Key(2, row)][0].tolist() == as_text(encoder, expected)
+
+
+def test_the_window_ends_within_a_text_without_blanks(base_models: dict[str, Path]) -> None:
+    encoder = load_encoder(base_models["roberta"])
+    encoder.max_seq_length = 12
+    text = UNSPACED[0] * 9
+    noised = NoisedTexts(encoder, [text], DaeSettings(deletion_ratio=0.0), 1, "noise")
+    # Ten tokens are bytes of a character, of which the last one may be there in part.
+    assert noised.seen[0][0] == text[: -(-10 // 3)]
+
+
+@pytest.mark.parametrize("kept", ["kept", "whole"])
+def test_pieces_are_the_tokens_between_the_special_ones(encoder: SentenceTransformer, kept: str) -> None:
+    encoder.max_seq_length = 12
+    texts = ["the unforeseeable match of the team " * 9, "team", "", UNSPACED[0]]
+    settings = DaeSettings(words="pieces", noise_window=kept)
+    noised = NoisedTexts(encoder, texts, settings, 1, "noise")
+    masked = NoisedTexts(encoder, texts, settings.model_copy(update={"word_noise": "mask"}), 1, "noise")
+    for row, text in enumerate(texts):
+        short, clean = noised[Key(0, row)]
+        whole = encoder.tokenizer(text)["input_ids"][1:-1] if kept == "whole" else clean[1:-1].tolist()
+        assert (short[0], short[-1]) == (clean[0], clean[-1])
+        assert len(short) <= 12
+        rest = iter(whole)
+        assert all(token in rest for token in short[1:-1])
+        if len(whole) > 5:
+            assert len(short) < len(whole) + 2
+            hidden = masked[Key(0, row)][0]
+            assert len(hidden) == min(12, len(whole) + 2)
+            assert encoder.tokenizer.mask_token_id in hidden
+
+
+@pytest.mark.parametrize(
+    ("words", "texts", "advice"),
+    [
+        ("blanks", [*UNSPACED[:3], "the team"], "would leave 75% of the texts whole.*say `words: auto`"),
+        ("nltk", [*UNSPACED[:3], "the team"], "say `words: auto`"),
+        ("auto", ["puppies", "kittens", "the team"], "67% .*say `words: pieces`"),
+        ("pieces", ["", "", "the team"], "take variants without dae"),
+    ],
+)
+def test_noise_that_leaves_most_texts_whole_is_refused(
+    encoder: SentenceTransformer, words: Words, texts: list[str], advice: str
+) -> None:
+    encoder.max_seq_length = 32
+    with pytest.raises(DataError, match=advice):
+        training_texts(encoder, texts, DaeSettings(words=words), 1)
+    assert len(training_texts(encoder, texts, DaeSettings(words=words, deletion_ratio=0.0), 1)) == len(texts)
+    assert (
+        training_texts(encoder, ["the team", *texts, "a song", "a band"], DaeSettings(words="auto"), 1).left_whole()
+        < 0.5
+    )

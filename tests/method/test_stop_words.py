@@ -1,6 +1,7 @@
 """Noise of phase 2: stop words go, and nothing else."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_noise import is_subsequence, words
 
-from threephase.method.stop_words import delete_stop_words, negation_safe_stop_words
+from threephase.method.stop_words import delete_stop_words, negation_safe_stop_words, stop_words_of
 from threephase.seeding import generator
+from threephase.settings.contrastive import ContrastiveSettings
 
 STOP = frozenset({"the", "of", "and"})
 
@@ -41,3 +43,34 @@ def test_the_stop_word_list_is_the_one_we_know_and_spares_negations() -> None:
     assert not stop_words & {"not", "no", "nor"}
     digest = hashlib.sha256(" ".join(sorted(stop_words)).encode()).hexdigest()
     assert digest.startswith("e1d3dee9c8a20557")
+
+
+def test_a_list_of_ones_own_is_read_once_and_recorded(tmp_path: Path) -> None:
+    file = tmp_path / "german.txt"
+    file.write_text("der\n\nDie \ndas\nder\n", encoding="utf-8")
+    resolved = ContrastiveSettings(stop_words=str(file)).model_dump()
+    file.unlink()
+    given = ContrastiveSettings(**resolved).stop_words
+    assert given == ("das", "der", "die")
+    assert stop_words_of(given) == {"das", "der", "die"}
+    assert stop_words_of("none") == frozenset()
+    assert stop_words_of(ContrastiveSettings().stop_words) == negation_safe_stop_words()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "is no file; say english, none"),
+        (b"", "no list of words"),
+        (b"two words\n", "one word"),
+        (b"\xff", "UTF-8"),
+    ],
+)
+def test_a_list_that_is_none_is_refused_when_the_config_is_read(
+    content: bytes | None, said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.txt"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ValueError, match=said):
+        ContrastiveSettings(stop_words=str(file))

@@ -97,7 +97,7 @@ def test_a_random_vector_gives_the_encoder_no_gradient(base_models: dict[str, Pa
     random = RandomVectors(32, seed=1)
     loss(**dae.collate(loss.encode, [(text, text) for text in texts], random))["loss"].backward()
     assert all(weight.grad is None for weight in encoder.parameters())
-    assert any(weight.grad is not None for weight in loss.loss.decoder.parameters())
+    assert any(weight.grad is not None for weight in loss.decoder.parameters())
     vectors = random.of(list(texts))
     assert torch.equal(vectors, RandomVectors(32, seed=1).of(list(texts)))  # fixed for each text
     assert not torch.equal(vectors[0], vectors[1])
@@ -107,7 +107,7 @@ def test_a_random_vector_gives_the_encoder_no_gradient(base_models: dict[str, Pa
 def test_an_untied_decoder_has_weights_of_its_own(base_models: dict[str, Path]) -> None:
     encoder = load_encoder(base_models["roberta"])
     own = {id(weight) for weight in encoder.parameters()}
-    decoder = ReconstructionLoss(encoder, "packed", tied=False).loss.decoder
+    decoder = ReconstructionLoss(encoder, "packed", tied=False).decoder
     assert not any(id(weight) in own for weight in decoder.parameters())
     start, copy = encoder.transformers_model.embeddings, decoder.base_model.embeddings
     assert torch.equal(start.word_embeddings.weight, copy.word_embeddings.weight)

@@ -215,7 +215,7 @@ def test_the_decoder_begins_alike_whatever_was_drawn_before(base_models: dict[st
         prepared = DAE.prepare(
             load_encoder(base_models["bert"]), Splits(dataset), DAE.settings(max_length=16, **changes), seed
         )
-        own = prepared.task.model.loss.decoder.state_dict()  # type: ignore[union-attr]
+        own = prepared.task.model.decoder.state_dict()  # type: ignore[union-attr]
         return {name: weight for name, weight in own.items() if "crossattention" in name}  # type: ignore[operator]
 
     first = decoder(1)

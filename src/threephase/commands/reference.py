@@ -33,6 +33,8 @@ A baseline stands among the variants as `{baseline: centroid}`, or with settings
 reference variant where it does not say so itself.
 """
 
+_PLAIN: dict[Any, str] = {int: "whole number", float: "number", str: "text", bool: "true or false"}
+
 
 def schema() -> str:
     """JSON schema of the config."""
@@ -104,11 +106,12 @@ def _type(kind: Any) -> str:
     if origin is list:
         return f"list of {_type(inner[0])}"
     if origin is tuple:
-        return "list of phases, or a baseline"
+        item = _type(inner[0])
+        plain = set(item.split(" or ")) <= set(_PLAIN.values())
+        return f"list of {item}" if plain else "list of phases, or a baseline"
     if origin is dict:
         return f"map of names to {_type(inner[1])}"
-    names = {int: "whole number", float: "number", str: "text", bool: "true or false"}
-    return names.get(kind, "block")
+    return _PLAIN.get(kind, "block")
 
 
 def _first_line(kind: type[BaseModel]) -> str:

@@ -77,11 +77,10 @@ def embedding_width(encoder: SentenceTransformer) -> int:
     return int(width)
 
 
-def position_limit(encoder: SentenceTransformer) -> int:
+def position_limit(encoder: SentenceTransformer) -> int | None:
     """Most tokens the base model has positions for. RoBERTa's first positions are taken by its padding index.
 
-    A model of relative positions, as T5 and XLNet, takes as many as its tokenizer says. Raises ModelError where that
-    says nothing.
+    A model of relative positions, as T5 and XLNet, takes as many as its tokenizer says; None where that says nothing.
     """
     for name, module in encoder.transformers_model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
@@ -89,22 +88,22 @@ def position_limit(encoder: SentenceTransformer) -> int:
             return module.num_embeddings - offset
     limit = getattr(encoder.transformers_model.config, "max_position_embeddings", None)
     limit = limit if limit and limit > 0 else encoder.tokenizer.model_max_length
-    if limit > VERY_LARGE_INTEGER / 2:
-        raise ModelError(
-            f"{encoder.transformers_model.config._name_or_path}: does not say how long a text may be; name a "
-            "`model_max_length` in its tokenizer_config.json"
-        )
-    return int(limit)
+    return None if limit > VERY_LARGE_INTEGER / 2 else int(limit)
 
 
 def resolve_max_length(rule: int | str, encoder: SentenceTransformer, texts: Sequence[str]) -> int:
     """Tokens per text (special ones counted) by one of the three length rules, never above the model's positions.
 
-    A number is taken as it is; "longest" is 1.2 × the longest of `texts`; "model" is the model's limit.
+    A number is taken as it is; "longest" is 1.2 × the longest of `texts`; "model" is the model's limit. Raises
+    ModelError where that is asked for and nothing says it.
     """
     limit = position_limit(encoder)
     if rule == "model":
+        if limit is None:
+            raise ModelError(
+                f"{encoder.transformers_model.config._name_or_path}: does not say how long a text may be; give "
+                "`max_length` a number, or name a `model_max_length` in its tokenizer_config.json"
+            )
         return limit
-    if rule == "longest":
-        return min(limit, int(LONGEST_MARGIN * count_tokens(encoder, texts).max()))
-    return min(limit, int(rule))
+    wanted = int(LONGEST_MARGIN * count_tokens(encoder, texts).max()) if rule == "longest" else int(rule)
+    return wanted if limit is None else min(limit, wanted)

@@ -91,9 +91,9 @@ class LibraryEncoder(nn.Module):
         self.encoder = encoder
 
     def batch(self, texts: Sequence[Tokens]) -> dict[str, Tensor]:
-        """Token ids and masks, each (b, t), padded to the longest text."""
+        """Token ids and masks, each (b, t), padded behind, to the longest text, whatever the tokenizer's side is."""
         ids = [text.tolist() for text in texts]
-        return dict(self.encoder.tokenizer.pad({"input_ids": ids}, return_tensors="pt"))
+        return dict(self.encoder.tokenizer.pad({"input_ids": ids}, padding_side="right", return_tensors="pt"))
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         return self.encoder(self.on_device(batch))["sentence_embedding"]

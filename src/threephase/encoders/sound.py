@@ -129,6 +129,30 @@ def _activation(config: Path) -> str | None:
         return None if named is None else str(named)
 
 
+def padded(encoder: SentenceTransformer) -> str | None:
+    """Give a tokenizer that has no token to pad with one of its special ones; says which, None where it has its own.
+
+    Padding is never looked at, so that any will do.
+    """
+    tokenizer = encoder.tokenizer
+    if tokenizer.pad_token_id is not None or not tokenizer.all_special_tokens:
+        return None
+    filler = tokenizer.eos_token or tokenizer.all_special_tokens[0]
+    tokenizer.pad_token = filler
+    return str(filler)
+
+
+def reads_from_left_to_right(transformer: Transformer) -> bool:
+    """Whether the state of a text's first token does not depend on the tokens behind it, by trying."""
+    model: Any = transformer.auto_model
+    with torch.no_grad():
+        first, second = (
+            model.eval()(input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, 3, dtype=torch.long))[0][0]
+            for ids in ([0, 1, 2], [0, 2, 1])
+        )
+    return torch.equal(first[0], second[0]) and not torch.equal(first[-1], second[-1])
+
+
 def refuse_unsound(encoder: SentenceTransformer, folder: Path, weights: Path) -> None:
     """Refuse a base model that is not what its files say.
 
@@ -171,7 +195,7 @@ def accounted(kind: Any, folder: Path) -> tuple[Any, list[str], list[str]]:
     """
     with read_safely(folder):
         model, info = kind.from_pretrained(
-            folder, output_loading_info=True, ignore_mismatched_sizes=True, **SAFETENSORS
+            folder, output_loading_info=True, ignore_mismatched_sizes=True, dtype=torch.float32, **SAFETENSORS
         )
     if info["mismatched_keys"]:
         name, found, wanted = min(info["mismatched_keys"])

@@ -6,6 +6,9 @@ from itertools import islice
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
+from threephase.encoders.words import by_characters, first_words
+from threephase.settings.common import Words
+
 BLOCK = 4096  # texts tokenised at once, so that memory does not grow with their number
 
 Tokens = np.ndarray  # (t,) token ids of one text, special ones counted
@@ -35,7 +38,9 @@ def tokenise(encoder: SentenceTransformer, texts: Sequence[str]) -> TokenisedTex
     return flat(token_ids(encoder, texts, encoder.max_seq_length))
 
 
-def kept_words_of(encoder: SentenceTransformer, texts: Sequence[str], tokens: TokenisedTexts) -> list[str]:
+def kept_words_of(
+    encoder: SentenceTransformer, texts: Sequence[str], tokens: TokenisedTexts, words: Words = "blanks"
+) -> list[str]:
     """Each text up to the last word that the encoder's length keeps whole; the first word where it keeps none.
 
     `tokens` are those of the texts. A text that is not cut stays as it is.
@@ -50,19 +55,10 @@ def kept_words_of(encoder: SentenceTransformer, texts: Sequence[str], tokens: To
             return_attention_mask=False, return_token_type_ids=False, verbose=False,
         )  # fmt: skip
         for row, offsets in zip(rows, tokenised["offset_mapping"], strict=True):
-            kept[row] = _whole_words(texts[row], max((stop for _, stop in offsets), default=0))
+            stop = max((stop for _, stop in offsets), default=0)
+            if texts[row][stop:].strip():
+                kept[row] = first_words(texts[row], stop, by_characters(texts[row], words))
     return kept
-
-
-def _whole_words(text: str, stop: int) -> str:
-    """The text up to a place, without a word that goes on behind it, unless it is the first."""
-    rest = text[stop:]
-    if not rest.strip():
-        return text
-    words = text[:stop].split()
-    if words and not rest[0].isspace() and not text[stop - 1].isspace():
-        words.pop()
-    return " ".join(words) or text.split()[0]
 
 
 def count_tokens(encoder: SentenceTransformer, texts: Sequence[str]) -> np.ndarray:

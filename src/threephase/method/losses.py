@@ -11,37 +11,39 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.losses import DenoisingAutoEncoderLoss
 from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM
 
-from threephase.encoders.encoder import embedding_width, load_encoder
+from threephase.encoders.decoder import decoder_for
+from threephase.encoders.encoder import load_encoder
 from threephase.encoders.engines import AnyBatch, LibraryEncoder, with_engine
 from threephase.encoders.packed.batch import PackedBatch
 from threephase.encoders.packed.model import PackedDecoder, PackedHead, Pass
 from threephase.errors import ModelError
 from threephase.processes import share_of_mean
-from threephase.settings.common import Engine
+from threephase.settings.common import Decoder, Engine
 
 DECODER = "decoder.safetensors"  # in a checkpoint of phase 1 or Joint
-# In that file's header: how many of the encoder's modules the decoder reads, and whether it shares their weights.
+# In that file's header: how many of the encoder's modules the decoder reads, whether it shares their weights, its kind.
 _BUILT = "built"  # one key, for the library writes several in an order that differs between files
 # Attention to one vector gives it the share 1 whatever these are, so they are not worth their place on the disk.
 _IDLE = ("crossattention.self.query", "crossattention.self.key")
-_NO_PHASE_1 = "so phase 1 cannot train them; use BERT, RoBERTa or a model built on them, or variants without dae"
+_PADDED = -100  # stands for a token where there is none
 
 
 class ReconstructionLoss(nn.Module):
     """L_dae: cross-entropy of rebuilding the clean text from one vector of the noised one (eq. 1).
 
-    The encoder's pooled vector is all that the decoder sees of the noised text. Encoder and decoder start from the
-    same weights and share them (TSDAE), if `tied`. The decoder's cross-attention is new; so is its output head, unless
-    the base model brings one.
+    The encoder's pooled vector is all that the decoder sees of the noised text. The base model's own decoder starts
+    from the encoder's weights and shares them (TSDAE), if `tied`; its cross-attention is new, and so is its output
+    head, unless the base model brings one. A small one shares the word embeddings and is new otherwise.
 
     Args:
-        encoder: its folder must still be on disk, for the decoder is loaded from there.
+        encoder: its folder must still be on disk, for its own decoder is loaded from there.
         engine: how it is computed.
         tied: whether the decoder shares the encoder's weights.
+        decoder: the base model's own, a small one, or its own where that can read the vector. The attribute `kind`
+            says which of the first two it came to.
 
     References:
         Wang et al. 2021, TSDAE, https://arxiv.org/abs/2104.06979
@@ -57,32 +59,18 @@ class ReconstructionLoss(nn.Module):
         loss = ReconstructionLoss(encoder)
         loss(source=loss.encode.batch(noised), target=loss.encode.batch(clean))["loss"]
 
-    Raises ModelError for a base model whose decoder cannot read the vector.
+    Raises ModelError where the base model's own decoder is asked for and cannot read the vector.
     """
 
-    def __init__(self, encoder: SentenceTransformer, engine: Engine = "auto", tied: bool = True) -> None:
+    def __init__(
+        self, encoder: SentenceTransformer, engine: Engine = "auto", tied: bool = True, decoder: Decoder = "auto"
+    ) -> None:
         super().__init__()
         self.tied = tied
-        config = encoder.transformers_model.config
-        width = embedding_width(encoder)
-        if width != config.hidden_size:
-            raise ModelError(
-                f"phase 1's decoder reads vectors as wide as its states, {config.hidden_size}, but this base model's "
-                f"are {width} wide; use another, or variants without dae"
-            )
-        try:
-            self.loss = DenoisingAutoEncoderLoss(
-                encoder, None if tied else config._name_or_path, tie_encoder_decoder=tied
-            )
-        except ValueError as error:
-            raise ModelError(f"base models of type '{config.model_type}' have no decoder, {_NO_PHASE_1}") from error
-        if not _reads_vector(self.loss.decoder, width):
-            raise ModelError(
-                f"base models of type '{config.model_type}' have a decoder that cannot read a vector, {_NO_PHASE_1}"
-            )
         self.encode = with_engine(encoder, engine)
+        self.decoder, self.kind = decoder_for(encoder, decoder, tied)
         if not isinstance(self.encode, LibraryEncoder):
-            self.decode = PackedDecoder(self.loss.decoder)
+            self.decode = PackedDecoder(self.decoder)
 
     def forward(
         self, source: AnyBatch, target: AnyBatch, vectors: Tensor | None = None, decoder_only: bool = False
@@ -101,12 +89,12 @@ class ReconstructionLoss(nn.Module):
         """
         if isinstance(target, PackedBatch):
             return self.decode(vectors, target, given or Pass(self.training))
-        ids = target["input_ids"].to(self.loss.decoder.device)
-        logits = self.loss.decoder(
+        ids, there = (target[key].to(self.decoder.device) for key in ("input_ids", "attention_mask"))
+        logits = self.decoder(
             input_ids=ids[:, :-1], encoder_hidden_states=vectors.to(ids.device)[:, None], use_cache=False
         ).logits  # fmt: skip
-        padding = self.loss.tokenizer_decoder.pad_token_id
-        return nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=padding)
+        wanted = ids.masked_fill(there == 0, _PADDED)[:, 1:]
+        return nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=_PADDED)
 
     def scored(self, target: AnyBatch) -> int:
         """Tokens that the decoder must say: all but the first of each text."""
@@ -118,7 +106,7 @@ class ReconstructionLoss(nn.Module):
         """Write what the decoder has of its own into the checkpoint of its encoder."""
         own = {name: weight.detach().contiguous() for name, weight in self._own_weights().items()}
         read = len(list(self.encode.encoder.children()))
-        save_file(own, folder / DECODER, {_BUILT: json.dumps({"modules": read, "tied": self.tied})})
+        save_file(own, folder / DECODER, {_BUILT: json.dumps({"modules": read, "tied": self.tied, "kind": self.kind})})
 
     def load_decoder(self, folder: Path) -> None:
         """Take up what `save_decoder` wrote."""
@@ -131,20 +119,9 @@ class ReconstructionLoss(nn.Module):
         shared = {id(weight) for weight in self.encode.encoder.parameters()}
         return {
             name: weight
-            for name, weight in self.loss.decoder.named_parameters()
+            for name, weight in self.decoder.named_parameters()
             if id(weight) not in shared and not any(part in name for part in _IDLE)
         }
-
-
-def _reads_vector(decoder: nn.Module, width: int) -> bool:
-    """Whether what a decoder says of a token depends on the vector that it is given beside it."""
-    token = torch.zeros(1, 1, dtype=torch.long)
-    with torch.no_grad():
-        said = [
-            decoder(input_ids=token, encoder_hidden_states=torch.full((1, 1, width), value), use_cache=False).logits
-            for value in (0.0, 1.0)
-        ]
-    return not torch.equal(*said)
 
 
 def load_reconstruction(checkpoint: Path, engine: Engine = "auto") -> ReconstructionLoss:
@@ -155,7 +132,8 @@ def load_reconstruction(checkpoint: Path, engine: Engine = "auto") -> Reconstruc
     with safe_open(checkpoint / DECODER, "pt") as saved:
         built = json.loads(saved.metadata()[_BUILT])
     modules = list(load_encoder(checkpoint).children())[: built["modules"]]
-    loss = ReconstructionLoss(SentenceTransformer(modules=modules, device="cpu"), engine, built["tied"])
+    encoder = SentenceTransformer(modules=modules, device="cpu")
+    loss = ReconstructionLoss(encoder, engine, built["tied"], built["kind"])
     loss.load_decoder(checkpoint)
     return loss.eval()
 

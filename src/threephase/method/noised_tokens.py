@@ -7,35 +7,45 @@ from sentence_transformers import SentenceTransformer
 from torch.utils.data import Dataset
 
 from threephase.encoders.tokens import TokenisedTexts, Tokens, flat, kept_words_of, token_ids, tokenise
-from threephase.errors import ModelError
-from threephase.method.noise import delete_nltk_words, kept_words
+from threephase.encoders.words import by_characters, words_of
+from threephase.errors import DataError, ModelError
+from threephase.method import noise
+from threephase.method.noise import kept_words
 from threephase.seeding import generator
+from threephase.settings.common import Words
 from threephase.settings.dae import ReconstructionSettings
+
+LOOKED_AT = 2000  # texts that are asked for their number of words
 
 
 class WordTokens:
     """Texts from which words can be left out, as token ids: those of the words that stay, joined by blanks.
 
     Each distinct word is tokenised once, as the first of a text and as a later one (which RoBERTa tells apart). Where
-    a text's tokens are not those of its words, or the text has none, `of` tokenises what is left of it as text.
+    a text's tokens are not those of its words, its words are characters, or it has none, `of` tokenises what is left
+    of it as text.
 
     Args:
         encoder: whose tokeniser and length are used.
         texts: the texts.
         masked: words are not left out: one mask token stands in place of each.
+        words: what a word is: "blanks", "characters" or, text by text, one of these ("auto").
 
     Raises:
         ModelError: if the tokeniser has no mask token and `masked` needs one.
     """
 
-    def __init__(self, encoder: SentenceTransformer, texts: Sequence[str], masked: bool = False) -> None:
+    def __init__(
+        self, encoder: SentenceTransformer, texts: Sequence[str], masked: bool = False, words: Words = "blanks"
+    ) -> None:
         self._encoder = encoder
         self._texts = texts
+        self._by_characters = frozenset(row for row, text in enumerate(texts) if by_characters(text, words))
         self._mask = np.array([mask_token(encoder)], dtype=np.int32) if masked else None
         places: dict[str, int] = {}
         self._words = flat(
-            np.fromiter((places.setdefault(word, len(places)) for word in text.split()), dtype=np.int32)
-            for text in texts
+            np.fromiter((places.setdefault(word, len(places)) for word in self._between_blanks(row)), dtype=np.int32)
+            for row in range(len(texts))
         )
         distinct = list(places)
         self._first = flat(token_ids(encoder, distinct, None, special=False))
@@ -48,7 +58,17 @@ class WordTokens:
 
     def words(self, row: int) -> int:
         """Number of words of a text."""
+        if row in self._by_characters:
+            return sum(map(len, words_of(self._texts[row], characters=True)))
         return int(self._words.starts[row + 1] - self._words.starts[row])
+
+    @property
+    def seen(self) -> tuple[Sequence[str] | np.ndarray, ...]:
+        """What noise acts on, for a fingerprint."""
+        return self._texts, np.array(sorted(self._by_characters))
+
+    def _between_blanks(self, row: int) -> list[str]:
+        return [] if row in self._by_characters else self._texts[row].split()
 
     def noised(self, row: int, deletion_ratio: float, rng: np.random.Generator) -> Tokens:
         """Token ids of `delete_words(text, deletion_ratio, rng)`, or of `mask_words` with `masked`."""
@@ -58,7 +78,9 @@ class WordTokens:
     def of(self, row: int, keep: np.ndarray) -> Tokens:
         """Token ids of a text with the words that `keep` (words,) marks, cut at the encoder's length."""
         if row in self._as_text:
-            text = " ".join(self._noised_words(self._texts[row].split(), keep)) or self._texts[row]
+            pieces = words_of(self._texts[row], row in self._by_characters)
+            mask = "" if self._mask is None else self._encoder.tokenizer.mask_token
+            text = noise.noised(pieces, keep, mask) or self._texts[row]
             return next(token_ids(self._encoder, [text], self._encoder.max_seq_length))
         room = self._encoder.max_seq_length - len(self._before) - len(self._after)
         words = self._words[row]
@@ -68,10 +90,6 @@ class WordTokens:
             tokens = [self._first[words[0]], *(self._later[word] for word in words[1:])]
             noised = np.concatenate([own if stays else self._mask for own, stays in zip(tokens, keep, strict=True)])
         return np.concatenate([self._before, noised[:room], self._after])
-
-    def _noised_words(self, words: list[str], keep: np.ndarray) -> list[str]:
-        mask = [] if self._mask is None else [self._encoder.tokenizer.mask_token]
-        return [part for word, stays in zip(words, keep, strict=True) for part in ([word] if stays else mask)]
 
     def _joined(self, words: np.ndarray) -> Tokens:
         return np.concatenate([self._first[words[0]], *(self._later[word] for word in words[1:])])
@@ -87,7 +105,9 @@ class WordTokens:
         return frozenset(
             row
             for row, ids in enumerate(whole)
-            if not self.words(row) or not np.array_equal(ids, self._joined(self._words[row]))
+            if row in self._by_characters
+            or not self.words(row)
+            or not np.array_equal(ids, self._joined(self._words[row]))
         )
 
 
@@ -117,27 +137,76 @@ class NltkTokens:
         self.encoder = encoder
         self.texts = texts
 
+    def words(self, row: int) -> int:
+        """Number of words of a text."""
+        return len(noise.nltk_words(self.texts[row]))
+
+    @property
+    def seen(self) -> tuple[list[str], ...]:
+        """What noise acts on, for a fingerprint."""
+        return self.texts, ["nltk"]
+
     def noised(self, row: int, deletion_ratio: float, rng: np.random.Generator) -> Tokens:
         """Token ids of a text without the words that the draw deletes."""
-        return tokenise(self.encoder, [delete_nltk_words(self.texts[row], deletion_ratio, rng)])[0]
+        return tokenise(self.encoder, [noise.delete_nltk_words(self.texts[row], deletion_ratio, rng)])[0]
+
+
+class PieceTokens:
+    """Texts that lose tokens, whatever words these are pieces of; with `masked`, a mask stands in place of each.
+
+    Args:
+        encoder: whose tokeniser and length are used.
+        texts: the texts as token ids, cut at the encoder's length or not.
+        masked: as above.
+    """
+
+    def __init__(self, encoder: SentenceTransformer, texts: TokenisedTexts, masked: bool = False) -> None:
+        self._texts = texts
+        self._limit = encoder.max_seq_length
+        self._mask = mask_token(encoder) if masked else None
+        self._before, self._after = _special_tokens(encoder)
+
+    def words(self, row: int) -> int:
+        """Number of tokens of a text, special ones not counted."""
+        return len(self._texts[row]) - len(self._before) - len(self._after)
+
+    @property
+    def seen(self) -> tuple[np.ndarray | list[str], ...]:
+        """What noise acts on, for a fingerprint."""
+        return self._texts.ids, self._texts.starts, ["pieces"]
+
+    def noised(self, row: int, deletion_ratio: float, rng: np.random.Generator) -> Tokens:
+        """Token ids of a text without those that the draw deletes, cut at the encoder's length."""
+        pieces = self.words(row)
+        if not pieces:
+            return self._texts[row]
+        left = self._texts[row][len(self._before) : len(self._before) + pieces]
+        keep = kept_words(pieces, deletion_ratio, rng)
+        left = left[keep] if self._mask is None else np.where(keep, left, np.int32(self._mask))
+        room = self._limit - len(self._before) - len(self._after)
+        return np.concatenate([self._before, left[:room], self._after])
 
 
 class NoisedTexts(Dataset):
-    """Token ids of texts with those of their noised form; the noise is a function of (seed, purpose, epoch, row)."""
+    """Token ids of texts with those of their noised form; the noise is a function of (seed, purpose, epoch, row).
+
+    `seen` is what noise acts on, for a fingerprint.
+    """
 
     def __init__(
         self, encoder: SentenceTransformer, texts: list[str], settings: ReconstructionSettings, seed: int, purpose: str
     ) -> None:
         self.clean = tokenise(encoder, texts)
-        self.window = kept_words_of(encoder, texts, self.clean) if settings.noise_window == "kept" else texts
-        self.words = (
-            WordTokens(encoder, self.window, settings.word_noise == "mask")
-            if settings.words == "blanks"
-            else NltkTokens(encoder, self.window)
-        )
+        self.words = _words_of(encoder, texts, self.clean, settings)
+        self.seen = self.words.seen
         self.deletion_ratio = settings.deletion_ratio
         self.seed = seed
         self.purpose = purpose
+
+    def left_whole(self) -> float:
+        """The share of texts of which noise can delete nothing, since one word at the least stays."""
+        rows = np.unique(np.linspace(0, len(self) - 1, min(len(self), LOOKED_AT), dtype=int))
+        return float(np.mean([self.words.words(int(row)) < 2 for row in rows]))
 
     def __len__(self) -> int:
         return len(self.clean)
@@ -146,6 +215,34 @@ class NoisedTexts(Dataset):
         epoch, row = key
         noised = self.words.noised(row, self.deletion_ratio, generator(self.seed, self.purpose, epoch, row))
         return noised, self.clean[row]
+
+
+def _words_of(
+    encoder: SentenceTransformer, texts: list[str], clean: TokenisedTexts, settings: ReconstructionSettings
+) -> WordTokens | NltkTokens | PieceTokens:
+    """The words of texts (and of these as token ids) that noise acts on: all, or those that the length keeps whole."""
+    kept, masked = settings.noise_window == "kept", settings.word_noise == "mask"
+    if settings.words == "pieces":
+        return PieceTokens(encoder, clean if kept else flat(token_ids(encoder, texts, None)), masked)
+    window = kept_words_of(encoder, texts, clean, settings.words) if kept else texts
+    if settings.words == "nltk":
+        return NltkTokens(encoder, window)
+    return WordTokens(encoder, window, masked, settings.words)
+
+
+def training_texts(
+    encoder: SentenceTransformer, texts: list[str], settings: ReconstructionSettings, seed: int
+) -> NoisedTexts:
+    """The texts that phase 1 trains on. Raises DataError where noise would leave more than half of them whole."""
+    noised = NoisedTexts(encoder, texts, settings, seed, "dae-noise")
+    if settings.deletion_ratio and (share := noised.left_whole()) > 0.5:
+        other = "auto" if settings.words in ("blanks", "nltk") else "pieces"
+        advice = "" if settings.words == "pieces" else f"say `words: {other}` under dae, or "
+        raise DataError(
+            f"the noise of phase 1 would leave {share:.0%} of the texts whole: with `words: {settings.words}` they "
+            f"have one word each, and one stays; {advice}take variants without dae and joint"
+        )
+    return noised
 
 
 def validation_texts(

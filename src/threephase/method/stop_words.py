@@ -32,6 +32,13 @@ def negation_safe_stop_words() -> frozenset[str]:
     return frozenset(ENGLISH_STOP_WORDS) - {"not", "no", "nor"}
 
 
+def stop_words_of(given: str | tuple[str, ...]) -> frozenset[str]:
+    """The stop words that a setting names: "english", "none", or the words themselves."""
+    if given == "english":
+        return negation_safe_stop_words()
+    return frozenset() if given == "none" else frozenset(given)
+
+
 def lower_case(text: str) -> str:
     """The words of a text in lower case, a blank between them (released protocol)."""
     return " ".join(text.lower().split())

@@ -30,7 +30,7 @@ from threephase.method.pairs import Pairs, draw_pairs, rounds_of_pairs
 from threephase.method.stop_words import (
     delete_stop_words,
     lower_case,
-    negation_safe_stop_words,
+    stop_words_of,
     with_and_without_stop_words,
 )
 from threephase.phases.run import Phase, Prepared
@@ -49,6 +49,7 @@ class Balanced(NamedTuple):
     texts: list[str]
     labels: np.ndarray  # (m, L)
     resized: dict[str, dict[str, int]]  # by class (labels from coarse to fine): rows before and after
+    left_whole: int = 0  # added copies of which the noise deletes nothing
 
 
 class TextPairs(Dataset):
@@ -105,7 +106,7 @@ def balance(train: LabelledTexts, settings: PairSettings, seed: int, model_type:
     if settings.imbalance == "none":
         return Balanced(texts, train.labels, {})
     paths, classes = np.unique(train.labels, axis=0, return_inverse=True)
-    classes, sources, stop_words = classes.reshape(-1), np.arange(len(train)), negation_safe_stop_words()
+    classes, sources, stop_words = classes.reshape(-1), np.arange(len(train)), stop_words_of(settings.stop_words)
     if settings.stop_word_noise == "released" and "roberta" in model_type:
         resized = resized_rows(classes, settings.minratio, settings.maxratio)
         texts, sources = with_and_without_stop_words(texts, resized, stop_words)
@@ -116,13 +117,15 @@ def balance(train: LabelledTexts, settings: PairSettings, seed: int, model_type:
     for row, copy in zip(rows[len(texts) :], copies[len(texts) :], strict=True):
         rng = generator(seed, "stop-words", int(row), int(copy))
         texts.append(delete_stop_words(texts[row], noise, settings.noise_min_words, stop_words, rng))
+    added = range(len(sources), len(texts))
+    left_whole = sum(texts[place] == texts[rows[place]] for place in added)
     sources = sources[rows]
     before, after = np.bincount(classes), np.bincount(classes[sources])
     report = {
         "/".join(map(str, paths[place])): {"before": int(before[place]), "after": int(after[place])}
         for place in np.flatnonzero(before != after)
     }
-    return Balanced(texts, train.labels[sources], report)
+    return Balanced(texts, train.labels[sources], report, left_whole)
 
 
 def pairs_of(balanced: Balanced, pairs_per_text: int, settings: PairSettings, seed: int, draw: int = 0) -> Pairs:
@@ -206,6 +209,7 @@ def prepare(encoder: SentenceTransformer, data: Splits, settings: ContrastiveSet
         report={
             "texts": len(balanced.texts),
             "classes_resized": balanced.resized,
+            "copies_left_whole": balanced.left_whole,
             "pairs": pairs.report,
             "validation_pairs": validation_pairs.report,
         },

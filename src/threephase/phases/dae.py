@@ -1,7 +1,8 @@
 """Phase 1: a denoising autoencoder moves the encoder to the texts of the task (section 3.1)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -17,13 +18,16 @@ from threephase.encoders.engines import AnyEncoder, embed
 from threephase.encoders.tokens import TokenisedTexts, Tokens, tokenise
 from threephase.method.losses import MaskedLanguageLoss, ReconstructionLoss, rank_distance
 from threephase.method.masked_tokens import MaskedTexts
-from threephase.method.noised_tokens import NoisedTexts, validation_texts
+from threephase.method.noised_tokens import NoisedTexts, training_texts, validation_texts
 from threephase.phases.run import Phase, Prepared
 from threephase.processes import shard, summed
 from threephase.seeding import drawing, generator
 from threephase.settings.dae import DaeSettings, ReconstructionSettings
 from threephase.training.batches import Key, ShuffledBatches, passes
 from threephase.training.task import Measured, Task
+
+# Settings that act through the noised texts and the decoder alone.
+SHAPES_TEXTS = frozenset({"use_unlabelled", "noise_window", "words", "decoder"})
 
 
 class StagedKey(NamedTuple):
@@ -118,7 +122,7 @@ def prepare(encoder: SentenceTransformer, data: Splits, settings: DaeSettings, s
     validation = data.read("validation").texts
     add_dense(encoder, settings.bottleneck)
     learnt = _masked_language if settings.objective == "masked_language" else _reconstruction
-    loss, noised, to_validate, windows = learnt(encoder, texts, validation, settings, seed)
+    loss, noised, to_validate, seen, report = learnt(encoder, texts, validation, settings, seed)
     random = RandomVectors(embedding_width(encoder), seed) if settings.decoder_sees == "random" else None
     vectors = random if settings.objective == "reconstruction" else None
     validate = (
@@ -144,30 +148,39 @@ def prepare(encoder: SentenceTransformer, data: Splits, settings: DaeSettings, s
     )
     return Prepared(
         task,
-        seen=fingerprint(texts, validation, *windows),
-        shapes_data=frozenset({"use_unlabelled", "noise_window"}),
-        report={"texts": len(texts), "validation_texts": len(validation)},
+        seen=fingerprint(texts, validation, *seen),
+        shapes_data=SHAPES_TEXTS,
+        report={"texts": len(texts), "validation_texts": len(validation), **report},
         save_more=loss.save_decoder if isinstance(loss, ReconstructionLoss) else None,
     )
 
 
 class _Learnt(NamedTuple):
-    """What phase 1 learns: a loss, its training and validation texts, and what the noise of these acts on."""
+    """What phase 1 learns: a loss, its training and validation texts; what it sees of these, and a report on them."""
 
     loss: ReconstructionLoss | MaskedLanguageLoss
     train: NoisedTexts | MaskedTexts
     validation: NoisedTexts | MaskedTexts
-    windows: tuple[list[str], ...] = ()
+    seen: Sequence[Any] = ()
+    report: Mapping[str, Any] = MappingProxyType({})
 
 
 def _reconstruction(
     encoder: SentenceTransformer, texts: list[str], validation: list[str], settings: DaeSettings, seed: int
 ) -> _Learnt:
     with drawing(seed, "decoder"):
-        loss = ReconstructionLoss(encoder, settings.engine, settings.tied)
-    noised = NoisedTexts(encoder, texts, settings, seed, "dae-noise")
+        loss = ReconstructionLoss(encoder, settings.engine, settings.tied, settings.decoder)
+    noised = training_texts(encoder, texts, settings, seed)
     to_validate = validation_texts(encoder, validation, settings, seed)
-    return _Learnt(loss, noised, to_validate, (noised.window, to_validate.window))
+    return _Learnt(loss, noised, to_validate, *seen_and_told(loss, noised, to_validate))
+
+
+def seen_and_told(
+    loss: ReconstructionLoss, noised: NoisedTexts, to_validate: NoisedTexts
+) -> tuple[list[Any], dict[str, Any]]:
+    """What reconstruction sees besides texts and settings, for a fingerprint, and what a report says of it."""
+    seen = [*noised.seen, *to_validate.seen, [loss.kind]]
+    return seen, {"decoder": loss.kind, "share_left_whole": round(noised.left_whole(), 4)}
 
 
 def _masked_language(

@@ -16,7 +16,7 @@ from threephase.encoders.encoder import add_dense, as_it_stands
 from threephase.encoders.engines import AnyEncoder
 from threephase.encoders.tokens import tokenise
 from threephase.method.losses import JointLoss, ReconstructionLoss, SiameseLoss
-from threephase.method.noised_tokens import NoisedTexts, validation_texts
+from threephase.method.noised_tokens import NoisedTexts, training_texts, validation_texts
 from threephase.method.pairs import Pairs
 from threephase.phases import contrastive, dae
 from threephase.phases.contrastive import Balanced, TextPairs
@@ -116,11 +116,11 @@ def prepare(encoder: SentenceTransformer, data: Splits, settings: JointSettings,
     split, validation_pairs = contrastive.validation_pairs_of(data, settings, seed)
     add_dense(encoder, settings.bottleneck)
     with drawing(seed, "decoder"):
-        reconstruction = ReconstructionLoss(as_it_stands(encoder), settings.engine, settings.tied)
+        reconstruction = ReconstructionLoss(as_it_stands(encoder), settings.engine, settings.tied, settings.decoder)
     add_dense(encoder, settings.projection)
     siamese = SiameseLoss(encoder, settings.engine)
     texts_of_pairs = tokenise(encoder, balanced.texts)
-    noised = NoisedTexts(encoder, texts, settings, seed, "dae-noise")
+    noised = training_texts(encoder, texts, settings, seed)
     texts_to_validate = validation_texts(encoder, validation, settings, seed)
     pairs_to_validate = TextPairs(tokenise(encoder, split.texts), validation_pairs)
 
@@ -144,17 +144,20 @@ def prepare(encoder: SentenceTransformer, data: Splits, settings: JointSettings,
         if settings.warmup_of == "streams"
         else None,
     )
+    seen, told = dae.seen_and_told(reconstruction, noised, texts_to_validate)
     return Prepared(
         task,
         seen=[
-            fingerprint(texts, validation, noised.window, texts_to_validate.window),
+            fingerprint(texts, validation, *seen),
             *(contrastive.fingerprint_of(balanced.texts, draw) for draw in draws),
             contrastive.fingerprint_of(split.texts, validation_pairs),
         ],
-        shapes_data=contrastive.SHAPES_PAIRS | {"use_unlabelled", "noise_window"},
+        shapes_data=contrastive.SHAPES_PAIRS | dae.SHAPES_TEXTS,
         report={
             "texts": len(texts),
+            **told,
             "classes_resized": balanced.resized,
+            "copies_left_whole": balanced.left_whole,
             "steps_of_texts": steps_of_texts,
             "steps_of_pairs": steps_of_pairs,
             "draws_of_pairs": [draw.report for draw in draws],

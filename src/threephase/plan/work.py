@@ -27,6 +27,7 @@ BACKWARD = 2  # a backward pass costs two forward passes
 FP32 = 4  # bytes of a weight
 STATES = 5  # of a trained weight: itself, its gradient, AdamW's two, the kept best
 LIBRARIES = 700 * 2**20  # bytes that a process has before it loads a model
+UNLIMITED = 2**31  # positions of a model of relative ones
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Shape:
         encoder = load_encoder(folder)
         config = encoder.transformers_model.config
         return cls(
-            config.hidden_size, config.intermediate_size, config.num_hidden_layers, config.num_attention_heads,
-            config.vocab_size, sum(weight.numel() for weight in encoder.parameters()), position_limit(encoder), encoder,
+            config.hidden_size, _inner(config), config.num_hidden_layers, config.num_attention_heads, config.vocab_size,
+            sum(weight.numel() for weight in encoder.parameters()), position_limit(encoder) or UNLIMITED, encoder,
         )  # fmt: skip
 
     def forward(self, tokens: np.ndarray) -> float:
@@ -62,6 +63,15 @@ class Shape:
         crossing = self.layers * 4 * self.width**2
         head = 2 * self.width * self.vocabulary + 2 * self.width**2
         return self.forward(tokens) + float((tokens * (crossing + head)).mean())
+
+
+def _inner(config: Any) -> int:
+    """Width of a layer's inner states, by the names that architectures have for it; 4 times the outer one's where none.
+
+    GPT-2 has a name and says nothing.
+    """
+    named = (getattr(config, name, None) for name in ("intermediate_size", "hidden_dim", "d_ff", "d_inner"))
+    return int(next((width for width in named if width), 4 * config.hidden_size))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ AtLeast = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy and PyTorch take
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Engine = Literal["auto", "packed", "library"]
+Decoder = Literal["auto", "own", "small"]
+Words = Literal["auto", "blanks", "characters", "pieces", "nltk"]
 
 
 TINY = 500  # texts

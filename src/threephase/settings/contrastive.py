@@ -1,12 +1,26 @@
 """Settings of phase 2."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from threephase.settings.common import AtLeast, Count, LabelShare, PhaseSettings, Positive, SeesTest, Share
 
 Ratio = Annotated[float, Field(ge=1.0)]
+
+
+def _words_in(file: Path) -> tuple[str, ...]:
+    """The words of a file, one on each line. Raises ValueError where it is no such file."""
+    if not file.is_file():
+        raise ValueError(f"'{file}' is no file; say english, none, or the path of a file with a word on each line")
+    try:
+        words = {line.strip().lower() for line in file.read_text(encoding="utf-8-sig").splitlines()} - {""}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"'{file}' cannot be read ({error}); save it as UTF-8, a word on each line") from None
+    if not words or any(len(word.split()) > 1 for word in words):
+        raise ValueError(f"'{file}' is no list of words; put one word on each line")
+    return tuple(sorted(words))
 
 
 class PairSettings(SeesTest, LabelShare):
@@ -55,6 +69,12 @@ class PairSettings(SeesTest, LabelShare):
         "resized, its texts go to lower case and each stands beside itself without stop words.",
         json_schema_extra={"source": "Section 3.2.1; released code"},
     )
+    stop_words: str | tuple[str, ...] = Field(
+        "english",
+        description="What that noise deletes: 'english', scikit-learn's list without negations; 'none'; or a file of "
+        "yours for another language, with a word on each line. What it holds is what is resolved and recorded.",
+        json_schema_extra={"source": "Section 3.2.1; this project"},
+    )
     lower_case: bool = Field(
         False,
         description="All texts of the pairs in lower case, which a cased base model notices.",
@@ -80,6 +100,11 @@ class PairSettings(SeesTest, LabelShare):
         description="Rounds of the fixed pairs of validation texts.",
         json_schema_extra={"source": "This project"},
     )
+
+    @field_validator("stop_words", mode="after")
+    @classmethod
+    def _listed(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        return given if given in ("english", "none") or isinstance(given, tuple) else _words_in(Path(given))
 
     @model_validator(mode="after")
     def _ratios_in_order(self) -> Self:

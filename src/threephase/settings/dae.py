@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from threephase.settings.common import AtLeast, Count, PhaseSettings, SeesTest, Share
+from threephase.settings.common import AtLeast, Count, Decoder, PhaseSettings, SeesTest, Share, Words
 
 
 class ReconstructionSettings(SeesTest):
@@ -20,9 +20,11 @@ class ReconstructionSettings(SeesTest):
         description="Probability that a word is DELETED.",
         json_schema_extra={"source": "Table 5 'Deleting ratio'"},
     )
-    words: Literal["blanks", "nltk"] = Field(
-        "blanks",
-        description="What noise deletes: pieces between blanks, or NLTK's tokens, joined again by its detokeniser.",
+    words: Words = Field(
+        "auto",
+        description="What noise deletes: what lies between 'blanks'; 'characters', each one of a script without blanks "
+        "(Chinese, Japanese, Thai …); 'pieces', the base model's tokens; 'nltk', NLTK's tokens, joined again by its "
+        "detokeniser. 'auto' is characters in each text that has no blanks between its words, else blanks.",
         json_schema_extra={"source": "Released code has nltk"},
     )
     word_noise: Literal["delete", "mask"] = Field(
@@ -41,10 +43,17 @@ class ReconstructionSettings(SeesTest):
         description="Layer between pooling and decoder, kept as part of the encoder; 'tanh' with that activation.",
         json_schema_extra={"source": "Fig. 1a"},
     )
+    decoder: Decoder = Field(
+        "auto",
+        description="What rebuilds the text from the vector: 'own', all layers of the base model's own architecture as "
+        "a decoder; 'small', one new layer with the base model's word embeddings, for any base model. 'auto' is own "
+        "where that can read the vector, else small.",
+        json_schema_extra={"source": "TSDAE has own; this project"},
+    )
     tied: bool = Field(
         True,
-        description="Whether the decoder shares the encoder's weights. Without, it starts from them and goes its own "
-        "way.",
+        description="Whether the decoder shares the encoder's weights, a small one those of its words. Without, it "
+        "starts from them and goes its own way.",
         json_schema_extra={"source": "TSDAE; this project's control"},
     )
     use_unlabelled: bool = Field(
@@ -56,7 +65,7 @@ class ReconstructionSettings(SeesTest):
     @model_validator(mode="after")
     def _masks_stand_for_words_between_blanks(self) -> Self:
         if {"words", "word_noise"} <= self.model_fields_set and self.words == "nltk" and self.word_noise == "mask":
-            raise ValueError("NLTK's words can be deleted, not masked; with word_noise: mask say `words: blanks`")
+            raise ValueError("NLTK's words can be deleted, not masked; with word_noise: mask say `words: auto`")
         return self
 
 

@@ -77,7 +77,7 @@ class PackedTransformer(nn.Module):
         self.dropout: float = config.hidden_dropout_prob
         self.attention_dropout: float = config.attention_probs_dropout_prob
         # RoBERTa's positions begin after that of its padding.
-        self.first_position = 0 if config.model_type == "bert" else config.pad_token_id + 1
+        self.first_position = config.pad_token_id + 1 if "roberta" in config.model_type else 0
 
     def forward(self, batch: PackedBatch, given: Pass, seen: Tensor | None = None) -> Tensor:
         """States (n, d) of the last layer. With `seen` (b, d), one vector for each text, it is a decoder."""
@@ -243,8 +243,11 @@ class PackedHead(nn.Module):
 
 
 def _head(decoder: Any) -> tuple[nn.Linear, nn.LayerNorm, nn.Linear]:
-    """The layers of a language model's head, under the names of BERT or of RoBERTa."""
+    """The layers of a language model's head, under the names of BERT, of RoBERTa or of ELECTRA (a small decoder)."""
     if hasattr(decoder, "lm_head"):
         return decoder.lm_head.dense, decoder.lm_head.layer_norm, decoder.lm_head.decoder
+    if hasattr(decoder, "generator_lm_head"):
+        head = decoder.generator_predictions
+        return head.dense, head.LayerNorm, decoder.generator_lm_head
     head = decoder.cls.predictions
     return head.transform.dense, head.transform.LayerNorm, head.decoder
