@@ -102,8 +102,11 @@ def test_saved_and_loaded_and_pickled_it_says_the_same(fitted: ThreePhaseClassif
     vectors = fitted.embed(["a match of the team"])
     plain = SentenceTransformer(str(tmp_path / "model"), device="cpu").encode(["a match of the team"])
     np.testing.assert_allclose(vectors, plain, atol=1e-6)
-    with pytest.raises(CheckpointError, match="something else is there; name a new folder"):
-        fitted.save(tmp_path)
+    (tmp_path / "model/notes.txt").write_text("mine")
+    for taken in (tmp_path, tmp_path / "model", tmp_path / "model/notes.txt"):
+        with pytest.raises(CheckpointError, match="something else is there; name a new folder"):
+            fitted.save(taken)
+    assert (tmp_path / "model/notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from threephase.api.given import labels_of, texts_of
 from threephase.api.model import Model
 from threephase.api.training import experiment_of, train
-from threephase.artifacts.folders import COMPLETE, read_json, write_json, writing
+from threephase.artifacts.folders import COMPLETE, read_json, refuse_taken, write_json, writing
 from threephase.data.cleaning import clean
 from threephase.errors import CheckpointError, GivenError
 
@@ -126,8 +126,7 @@ class ThreePhaseClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "classes_")
         out = Path(folder)
-        if out.exists() and not (out / ESTIMATOR).exists() and (not out.is_dir() or any(out.iterdir())):
-            raise CheckpointError(f"{out}: something else is there; name a new folder")
+        refuse_taken(out)
         with writing(out) as partial:
             _copy(self._model.folder, partial)
             write_json(partial / ESTIMATOR, {"parameters": _plain(self.get_params()), "kind": self.classes_.dtype.kind})

@@ -8,7 +8,7 @@ from threephase.api.card import model_card
 from threephase.api.estimator import ESTIMATOR
 from threephase.api.model import Model
 from threephase.api.origin import origin_of
-from threephase.artifacts.folders import COMPLETE, read_json, write_json, writing
+from threephase.artifacts.folders import COMPLETE, read_json, refuse_taken, write_json, writing
 from threephase.errors import CheckpointError
 from threephase.method.classifier import load_classifier
 
@@ -37,8 +37,7 @@ def export(model: Path, out: Path, onnx: bool = False) -> None:
         raise CheckpointError(f"{model}: a baseline, which has no encoder and head to export; copy its folder instead")
     if out.resolve() == model.resolve():
         raise CheckpointError(f"{out}: is the model itself; name another folder")
-    if out.exists() and not (out / CARD).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise CheckpointError(f"{out}: something else is there; name a new folder")
+    refuse_taken(out)
     with writing(out) as folder:
         shutil.copytree(model, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(COMPLETE, CARD, ONNX))
         for path in BESIDE:

@@ -241,6 +241,15 @@ def damaged_file(path: Path, expected: str) -> str | None:
     return None if sha256(path) == expected else f"{path}: altered since it was written"
 
 
+def refuse_taken(directory: Path) -> None:
+    """Raise CheckpointError where a folder holds anything but what was written there as a whole, for it would go."""
+    there = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir()}
+    if not there and (directory.is_dir() or not directory.exists()):
+        return
+    if COMPLETE not in there or there - {COMPLETE, *read_hashes(directory / COMPLETE)}:
+        raise CheckpointError(f"{directory}: something else is there; name a new folder")
+
+
 def failure_of(directory: Path) -> str | None:
     """Why the training behind a complete folder diverged; None where it did not."""
     return read_json(directory / FAILED)["reason"] if (directory / FAILED).exists() else None
