@@ -32,6 +32,7 @@ from threephase.phases.contrastive import CL
 from threephase.phases.dae import DAE
 from threephase.phases.finetune import FT
 from threephase.phases.joint import JOINT
+from threephase.plan.work import Shape
 from threephase.settings.base_model import BaseModelSettings
 
 SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -96,6 +97,8 @@ def pooled(source: Path, out: Path, *more: Dense, mode: Any = "mean") -> Path:
 def test_every_phase_trains_it(name: str, make: Callable[[str], Path], dataset: Path, tmp_path: Path) -> None:
     base, kind = ready(make(name), tmp_path / "base"), ARCHITECTURES[name][2]
     assert (json.loads((base / ORIGIN).read_text())["own_decoder"] == "reads the vector") == (kind == "own")
+    shape = Shape.of(base)
+    assert (shape.width, shape.inner, shape.layers) == (32, 128 if name == "gpt2" else 64, 2)
     quick: dict[str, Any] = {"evaluations": 1, "batch_size": 16}
     dae = train(DAE, dataset, base, tmp_path / "dae", epochs=1, **quick)
     cl = train(CL, dataset, dae, tmp_path / "cl", pairs_per_text=1, **quick)

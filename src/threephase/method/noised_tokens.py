@@ -1,6 +1,7 @@
 """The noise of phase 1 on token ids: texts tokenised once, from which words can be left out or masked."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
@@ -65,7 +66,7 @@ class WordTokens:
     @property
     def seen(self) -> tuple[Sequence[str] | np.ndarray, ...]:
         """What noise acts on, for a fingerprint."""
-        return self._texts, np.array(sorted(self._by_characters))
+        return self._texts, np.array(sorted(self._by_characters), dtype=np.int64)
 
     def _between_blanks(self, row: int) -> list[str]:
         return [] if row in self._by_characters else self._texts[row].split()
@@ -203,6 +204,7 @@ class NoisedTexts(Dataset):
         self.seed = seed
         self.purpose = purpose
 
+    @cached_property
     def left_whole(self) -> float:
         """The share of texts of which noise can delete nothing, since one word at the least stays."""
         rows = np.unique(np.linspace(0, len(self) - 1, min(len(self), LOOKED_AT), dtype=int))
@@ -235,7 +237,7 @@ def training_texts(
 ) -> NoisedTexts:
     """The texts that phase 1 trains on. Raises DataError where noise would leave more than half of them whole."""
     noised = NoisedTexts(encoder, texts, settings, seed, "dae-noise")
-    if settings.deletion_ratio and (share := noised.left_whole()) > 0.5:
+    if settings.deletion_ratio and (share := noised.left_whole) > 0.5:
         other = "auto" if settings.words in ("blanks", "nltk") else "pieces"
         advice = "" if settings.words == "pieces" else f"say `words: {other}` under dae, or "
         raise DataError(
