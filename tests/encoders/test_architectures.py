@@ -20,6 +20,7 @@ from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 from threephase.artifacts.folders import ORIGIN, writing
 from threephase.data.store import Splits
+from threephase.encoders import sound
 from threephase.encoders.base_model import make_base_model
 from threephase.encoders.decoder import _fault_of
 from threephase.encoders.encoder import add_dense, load_encoder, resolve_max_length
@@ -265,3 +266,33 @@ def test_the_packed_engine_says_what_it_takes(make: Callable[[str], Path], tmp_p
     assert isinstance(with_engine(encoder, "auto"), LibraryEncoder)
     with pytest.raises(ModelError, match="packed takes bert, roberta, xlm-roberta"):
         with_engine(encoder, "packed")
+
+
+def test_a_tokenizer_that_needs_sentencepiece_says_so(
+    make: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make("deberta-v2")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (source / name).unlink()
+    (source / "spm.model").write_bytes(b"stands for a model that is never read")
+    monkeypatch.setattr(sound, "SENTENCEPIECE", ("sentencepiece_absent.here",))
+    with pytest.raises(ModelError, match=r"spm\.model: .* pip install 'threephase\[sentencepiece\]'"):
+        ready(source, tmp_path / "base")
+
+
+def test_a_sentencepiece_tokenizer_is_read_and_kept_as_one_that_needs_nothing(
+    make: Callable[[str], Path], corpus: list[str], tmp_path: Path
+) -> None:
+    trainer = pytest.importorskip("sentencepiece", reason="the extra `sentencepiece` is not installed")
+    source = make("deberta-v2")
+    (source / "tokenizer.json").unlink()
+    (source / "tokenizer_config.json").write_text('{"do_lower_case": false, "vocab_type": "spm"}')
+    special = {"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3}
+    named = {"pad_piece": "[PAD]", "bos_piece": "[CLS]", "eos_piece": "[SEP]", "unk_piece": "[UNK]"}
+    trainer.SentencePieceTrainer.train(
+        sentence_iterator=iter(corpus), model_prefix=str(source / "spm"), vocab_size=60, minloglevel=2,
+        **special, **named,
+    )  # fmt: skip
+    base = ready(source, tmp_path / "base")
+    assert (base / "tokenizer.json").exists()
+    assert not list(base.glob("*.model"))
