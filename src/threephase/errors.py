@@ -44,6 +44,10 @@ class CheckpointError(UserError):
     """A checkpoint is missing, incomplete or altered."""
 
 
+class GivenError(UserError, ValueError):
+    """What a caller gave to the estimator cannot be used as it stands; a ValueError, as scikit-learn's own are."""
+
+
 class GuardError(UserError):
     """Something that trains, tunes or selects reached for the test split."""
 

@@ -67,7 +67,7 @@ def test_the_ablations_exist_in_both_forms_of_the_released_scripts() -> None:
     assert variants["No Imb. (CL+FT)"][0].overrides == {"imbalance": "none", "lower_case": True}
 
 
-def test_the_demo_gives_three_seeds_to_3_phase_and_ft_one_to_the_others_and_none_to_baselines() -> None:
+def test_the_demo_gives_three_seeds_to_3_phase_and_ft_one_to_joint_and_none_to_baselines() -> None:
     config, seeds = shipped("config.yaml"), dict[str, list[int]]()
     for run in config.runs():
         seeds.setdefault(run.variant, []).append(run.seed)
@@ -77,7 +77,7 @@ def test_the_demo_gives_three_seeds_to_3_phase_and_ft_one_to_the_others_and_none
     ]  # fmt: skip
     assert set(map(tuple, baselines.values())) == {(0,)}  # they draw nothing: one training for all seeds
     assert seeds.pop("3-Phase") == seeds.pop("FT") == [1, 2, 3]
-    assert seeds == {"Joint": [1], "DAE+FT": [1], "CL+FT": [1]}
+    assert seeds == {"Joint": [1]}
 
 
 def test_the_long_demo_lies_over_the_short_one() -> None:

@@ -72,6 +72,15 @@ def test_a_later_job_has_the_libraries_and_not_the_project(jobs: Jobs) -> None:
     assert jobs.run(code) == (0, f"True False {jobs.folder}\n")
 
 
+def test_the_package_is_the_one_of_the_jobs_own_path(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = jobs.folder / "other/threephase"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text(f"__path__.append({str(Path(threephase.__file__).parent)!r})\nOTHER = True\n")
+    monkeypatch.setitem(jobs.environment, "PYTHONPATH", str(other.parent))
+    code = "import sys, threephase; print('torch' in sys.modules, threephase.OTHER)"
+    assert jobs.run(code) == (0, "True True\n")
+
+
 def test_exit_codes_and_errors_come_through(jobs: Jobs) -> None:
     assert jobs.run("raise SystemExit(3)")[0] == 3
     failing = jobs.start("raise ValueError('what went wrong')")

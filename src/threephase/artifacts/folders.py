@@ -227,14 +227,15 @@ def verify(directory: Path, closing: str = COMPLETE) -> str:
     """
     recorded = read_hashes(directory / closing)
     for name, expected in recorded.items():
-        found = _damage(directory / name, expected)
+        found = damaged_file(directory / name, expected)
         if found:
             discard(directory, closing)
             raise CheckpointError(f"{found}; run the same command again: it makes {directory} anew")
     return sha256_json(recorded)
 
 
-def _damage(path: Path, expected: str) -> str | None:
+def damaged_file(path: Path, expected: str) -> str | None:
+    """What is wrong with a file that should have this hash; None if nothing is."""
     if not path.is_file():
         return f"{path}: missing, though its folder was complete"
     return None if sha256(path) == expected else f"{path}: altered since it was written"
@@ -260,7 +261,7 @@ def damage(directory: Path, closing: str = COMPLETE) -> str | None:
     for name, expected in recorded.items():
         path = directory / name
         if not path.is_file() or path.stat().st_mtime_ns > since:
-            found = _damage(path, expected)
+            found = damaged_file(path, expected)
             if found:
                 return found
     return None

@@ -10,7 +10,7 @@ from threephase.artifacts.folders import fingerprint, sha256, sha256_json, verif
 from threephase.artifacts.provenance import Clock, provenance
 from threephase.baselines.baseline import Baseline, Fitted, Given, Rows
 from threephase.baselines.loading import SETTINGS
-from threephase.data.store import DATASET, Splits, level_of, training_rows, validation_rows
+from threephase.data.store import DATASET, Splits, cleaning_of, level_of, training_rows, validation_rows
 from threephase.settings.baseline import BaselineSettings
 
 logger = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ def run_baseline(
                 "label_names": splits.described["label_names"][level][:known],
                 "asked": settings.model_dump(),
                 "seed": seed,
+                **cleaning_of(splits),
                 "settings": resolved,
                 "effective": sha256_json([baseline.name, resolved, seen, inputs.get("parent"), seed]),
                 "report": {

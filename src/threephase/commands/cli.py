@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from threephase import __version__
+from threephase.api import FORMATS
 from threephase.errors import UserError, fault_of_machine, printable
 
 
@@ -70,6 +71,24 @@ def main(arguments: list[str] | None = None) -> int:
     )
     plan.add_argument("--missing", action="store_true", help="leave out what an earlier run made")
     plan.set_defaults(run=_plan)
+    answer = commands.add_parser("predict", help="classes of your rows by a trained model")
+    _add_rows(answer)
+    answer.add_argument("--out", required=True, help="where the rows go with their classes; - is the pipe")
+    answer.add_argument("--out-format", choices=FORMATS, help="how they are written; by the file's name where absent")
+    answer.add_argument("--all-classes", action="store_true", help="the probability of every class too")
+    answer.add_argument("--min-confidence", type=_share, default=0.0, help="rows that are less sure stay undecided")
+    answer.set_defaults(run=_predict)
+    judge = commands.add_parser("evaluate", help="how right a trained model is on your labelled rows")
+    _add_rows(judge)
+    judge.add_argument("--label", help="column of the labels; found by its name where absent")
+    judge.add_argument("--json", action="store_true", help="all of it, for programs")
+    judge.set_defaults(run=_evaluate)
+    best = commands.add_parser("best", help="the run to take home, chosen by validation rows")
+    best.add_argument("dataset", nargs="?", help="one of the grid's; all where absent")
+    best.add_argument("--results", type=Path, default=Path("results"), help="the results folder")
+    best.add_argument("--configfile", type=Path, nargs="+", help="config files, if they give their tables a name")
+    best.add_argument("--path", action="store_true", help="its folder alone, for a script")
+    best.set_defaults(run=_best)
     train = commands.add_parser("train", help="one training of the grid in this process, for debugging")
     for name in ("dataset", "model"):
         train.add_argument(name, help=f"{name} of the config")
@@ -97,6 +116,26 @@ def main(arguments: list[str] | None = None) -> int:
         said = fault_of_machine(error) or f"{error.filename or 'input'}: {error.strerror or error}; name another place"
         print(f"threephase: {printable(said)}", file=sys.stderr)
         return 2
+
+
+def _add_rows(parser: argparse.ArgumentParser) -> None:
+    """What a command takes that reads rows for a model."""
+    parser.add_argument(
+        "model", type=Path, help="folder of a run, results/checkpoints/…/dae.cl.ft, or of a saved model"
+    )
+    parser.add_argument("data", help=f"rows as .{', .'.join(FORMATS)} (or .gz of these); - is what is piped in")
+    parser.add_argument("--format", choices=FORMATS, help="how they are written; by the file's name where absent")
+    parser.add_argument("--text", help="column of the texts; found by its name where absent")
+    parser.add_argument("--encoding", default="utf-8-sig", help="encoding of the file; utf-8 where absent")
+    parser.add_argument("--quotes", choices=("double", "none"), default="double", help="what a double quote means")
+    parser.add_argument("--skip-bad", action="store_true", help="leave rows without a text out, and count them")
+
+
+def _share(given: str) -> float:
+    value = float(given)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{given}: is no share; give one from 0 to 1")
+    return value
 
 
 def _count(given: str) -> int:
@@ -279,3 +318,58 @@ def _summary(arguments: argparse.Namespace) -> int:
     from threephase.experiment.reading import read
 
     return show(arguments.results, read(arguments.configfile).name if arguments.configfile else None)
+
+
+def _rows_given(arguments: argparse.Namespace) -> Any:
+    import codecs
+
+    from threephase.commands.predict import Given
+
+    try:
+        codecs.lookup(arguments.encoding)
+    except LookupError:
+        raise UserError(
+            f"--encoding {arguments.encoding}: there is none of that name; known are utf-8, cp1252 …"
+        ) from None
+    return Given(
+        arguments.data, arguments.format, arguments.text, getattr(arguments, "label", None), arguments.encoding,
+        arguments.quotes, arguments.skip_bad,
+    )  # fmt: skip
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from threephase.commands.predict import predict
+
+    done = predict(
+        arguments.model, _rows_given(arguments), arguments.out, arguments.out_format, arguments.all_classes,
+        arguments.min_confidence,
+    )  # fmt: skip
+    told = [f"{done.rows:,} rows"]
+    told += [f"{done.undecided:,} undecided"] if arguments.min_confidence else []
+    told += [f"{done.bad:,} bad ones left out"] if done.bad else []
+    print(" · ".join(told), file=sys.stderr)
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    import json
+
+    from threephase.commands.predict import evaluate, shown
+
+    found = evaluate(arguments.model, _rows_given(arguments))
+    print(json.dumps(found, indent=2, ensure_ascii=False) if arguments.json else shown(found))
+    return 0
+
+
+def _best(arguments: argparse.Namespace) -> int:
+    from threephase.commands.best import best_runs
+    from threephase.experiment.reading import read
+
+    name = read(arguments.configfile).name if arguments.configfile else None
+    found = best_runs(arguments.results, name, arguments.dataset)
+    for each in found:
+        if not arguments.path:
+            print(printable(each.sentence))
+        if each.path:
+            print(each.path)
+    return int(any(each.path is None for each in found))

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import yaml
@@ -315,3 +315,8 @@ def write_config(found: OwnData, out: Path, demo_model: bool) -> None:
         raise ConfigError(
             f"{out}: cannot be written: {error.strerror or error}; name another file with --out"
         ) from None
+
+
+def column_of(what: Literal["text", "label"], given: str | None, columns: list[str]) -> str:
+    """The column of the texts or labels: the one that was named, or the one with the likeliest name."""
+    return _chosen(what, given, columns, _TEXT_NAMES if what == "text" else _LABEL_NAMES)

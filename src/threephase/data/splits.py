@@ -32,18 +32,23 @@ class SplitData:
     report: dict[str, Any]
 
 
-def split(raw: dict[str, pd.DataFrame], settings: DatasetSettings, fold: Fold | None = None) -> SplitData:
+def split(
+    raw: dict[str, pd.DataFrame], settings: DatasetSettings, fold: Fold | None = None, tested: bool = True
+) -> SplitData:
     """Clean the rows and split them as the paper does (section 4.1, Table 1).
 
     Each split is a function of `split_seed` alone, never of a run's seed; of repeated splits (`settings.splits`), of
     it and of the `fold` that is the test split. Test rows come first out of the cleaned rows; but for a limit they are
-    not touched afterwards. Raises DataError for a row without text, for a single class, for a class too small to be on
-    both sides of a split or in every fold, for levels of labels that are none, and for a split whose classes training
-    does not know.
+    not touched afterwards. Who does not measure (`tested` false) has an empty test split.
+
+    Raises DataError for a row without text, for a single class, for a class too small to be on both sides of a split
+    or in every fold, for levels of labels that are none, and for a split whose classes training does not know.
     """
     labels = settings.source.label_columns
     report: dict[str, Any] = {"rows_read": _sizes(raw)}
     splits = {name: _cleaned(rows, settings) for name, rows in raw.items()}
+    if not tested:
+        splits["test"] = splits["train"].iloc[:0]
     report["empty_dropped"] = _fewer(raw, splits)
     _refuse_one_class(splits["train"], labels[-1])
     _refuse_false_levels(splits["train"], labels)
@@ -219,7 +224,7 @@ def _refuse_strangers(splits: dict[str, pd.DataFrame], label: str) -> None:
     """Raise DataError where no class of a split is one that training knows: no answer could be right."""
     known = set(splits["train"][label])
     for name in ("validation", "test"):
-        if name in splits and not known & (classes := set(splits[name][label])):
+        if name in splits and len(splits[name]) and not known & (classes := set(splits[name][label])):
             raise DataError(
                 f"no class of {name} in '{label}' ({_some(classes)}) is one of train ({_some(known)}); write labels in "
                 "one way in all files, or map them under `source.label_map`"

@@ -131,6 +131,11 @@ def level_of(data: Splits, wanted: int | None) -> int:
     return (wanted or levels) - 1
 
 
+def cleaning_of(data: Splits) -> dict[str, str]:
+    """What texts went through before training, to be saved with the model: predicting does the same."""
+    return {"cleaning": data.described["settings"]["cleaning"]}
+
+
 def rows_of_phase_1(data: Splits) -> int:
     """Training and unlabelled rows of a dataset, as `dataset.json` counts them."""
     counts = data.described["counts"]

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 
 from threephase.artifacts.folders import FAILED, failure_of, read_json, sha256, verify, write_json, writing
-from threephase.baselines.loading import load_baseline
 from threephase.data.store import DATASET, Splits
-from threephase.method.classifier import load_classifier, predict
+from threephase.evaluation.predictor import load_predictor
 from threephase.method.metrics import classification_metrics
 
 METRICS = "metrics.json"
@@ -52,7 +51,8 @@ def evaluate(
     names = splits.described["label_names"][level]
     test = splits.read("test")
     truth = test.labels[:, level]
-    known, probabilities = _probabilities(checkpoint, trained, test.texts)
+    predictor = load_predictor(checkpoint, trained)
+    probabilities = predictor.probabilities(test.texts)
     predicted = probabilities.argmax(axis=1)
     metrics = classification_metrics(truth, predicted, names, averaging, positive)
     metrics["label_level"] = level + 1
@@ -65,19 +65,10 @@ def evaluate(
             "text": pd.Series(test.texts, dtype="str"),
             "label": [names[place] for place in truth],
             "predicted": [names[place] for place in predicted],
-            **{f"probability_{name}": probabilities[:, place] for place, name in enumerate(known)},
+            **{f"probability_{name}": probabilities[:, place] for place, name in enumerate(predictor.classes)},
         }
     )  # fmt: skip
     with writing(out) as folder:
         write_json(folder / METRICS, metrics)
         predictions.to_parquet(folder / "predictions.parquet", index=False, compression="zstd")
     return metrics
-
-
-def _probabilities(checkpoint: Path, trained: dict[str, Any], texts: list[str]) -> tuple[list[str], np.ndarray]:
-    """The classes that training knew, and their probabilities (n, K) by phase 3's classifier or by a baseline."""
-    if "baseline" in trained:
-        names, baseline = load_baseline(checkpoint)
-        return names, baseline.predict_proba(texts)
-    classifier, settings = load_classifier(checkpoint), trained["settings"]
-    return classifier.label_names, predict(classifier, texts, settings["eval_batch_size"])

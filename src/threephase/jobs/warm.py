@@ -173,6 +173,8 @@ def _run(connection: socket.socket) -> NoReturn:
         os.environ.clear()
         os.environ.update(request["environment"], **{FORKED: "1"})
         sys.path[:] = request["path"]
+        for name in [name for name in sys.modules if name.split(".")[0] == __package__.split(".")[0]]:
+            del sys.modules[name]  # the job's own path says where the package lies
         sys.argv[:] = [request["script"]]
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         threading.Thread(target=_leave_with, args=(connection,), daemon=True).start()

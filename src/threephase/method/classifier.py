@@ -1,5 +1,7 @@
 """The classifier: an encoder with a two-layer head and softmax (section 3.3)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -117,8 +119,21 @@ def load_classifier(folder: Path) -> Classifier:
 
 def predict(classifier: Classifier, texts: list[str], batch_size: int = 128) -> np.ndarray:
     """Probabilities (n, K) of the classes for each text, in fp32, on a GPU where there is one."""
+    with _measuring(classifier) as device, arithmetic("fp32", device):
+        found = embed(classifier.encode, tokenise(classifier.encoder, texts), batch_size)
+        return classifier.logits(found).softmax(dim=1).cpu().numpy()
+
+
+def vectors(classifier: Classifier, texts: list[str], batch_size: int = 128) -> np.ndarray:
+    """Vectors (n, d) that the classifier's encoder gives, as its head reads them, in fp32."""
+    with _measuring(classifier) as device, arithmetic("fp32", device):
+        return embed(classifier.encode, tokenise(classifier.encoder, texts), batch_size).float().cpu().numpy()
+
+
+@contextmanager
+def _measuring(classifier: Classifier) -> Iterator[str]:
+    """The device that the classifier computes on, without gradients."""
     device = device_of(resolve_engine("auto", classifier.encoder))
     classifier.to(device)
-    with torch.inference_mode(), arithmetic("fp32", device):
-        vectors = embed(classifier.encode, tokenise(classifier.encoder, texts), batch_size)
-        return classifier.logits(vectors).softmax(dim=1).cpu().numpy()
+    with torch.inference_mode():
+        yield device

@@ -12,7 +12,7 @@ from transformers import set_seed
 
 from threephase.artifacts.folders import FAILED, failure_of, read_json, sha256, sha256_json, verify, write_json, writing
 from threephase.artifacts.provenance import Clock, provenance, versions
-from threephase.data.store import DATASET, Splits, rows_of_phase_1
+from threephase.data.store import DATASET, Splits, cleaning_of, rows_of_phase_1
 from threephase.encoders.encoder import load_encoder, resolve_max_length, save_encoder
 from threephase.encoders.engines import resolve_engine, resolve_precision
 from threephase.processes import processes, rank
@@ -85,6 +85,7 @@ def run_phase(
     clock = Clock()
     parent_hash = verify(parent)
     inputs = {"parent": parent_hash, "dataset": sha256(data / DATASET)}
+    splits = Splits(data)
     failure = failure_of(parent)
     if failure:
         fitted = Fitted(history_of([]), 0, Measured(math.nan), 0, diverged=failure)
@@ -92,7 +93,7 @@ def run_phase(
         prepared = None
     else:
         set_seed(seed)
-        encoder, splits = load_encoder(parent), Splits(data)
+        encoder = load_encoder(parent)
         resolved = _resolved(settings.for_texts(rows_of_phase_1(splits)), encoder, phase.texts(splits, settings))
         encoder.max_seq_length = resolved.max_length
         prepared = phase.prepare(encoder, splits, resolved, seed)
@@ -119,7 +120,7 @@ def run_phase(
                 prepared.save_more(folder)
         if fitted.diverged:
             write_json(folder / FAILED, {"reason": failure or f"{phase.name}: {fitted.diverged}"})
-        described = {"phase": phase.name, "asked": settings.model_dump(), "seed": seed, **given}
+        described = {"phase": phase.name, "asked": settings.model_dump(), "seed": seed, **given, **cleaning_of(splits)}
         write_json(folder / "settings.json", described)
         fitted.history.to_csv(folder / "history.csv", index=False)
         came_about = provenance(clock, seed=seed, code=code, inputs=inputs, processes=processes(), **fitted.record)

@@ -6,7 +6,7 @@ from typing import Any
 from threephase.tables.effects import Effect, forest_plot
 from threephase.tables.scores import Table, table4, write_table
 
-TITLE = "Table 4. Ablations"
+TITLE = "Ablations"
 
 
 def effects_of(table: Table, reference: str) -> list[Effect]:

@@ -1,0 +1,84 @@
+"""Texts and labels as callers hold them: lists, and columns of numpy, pandas, polars and arrow."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from threephase.errors import GivenError
+
+SHOWN = 3
+
+
+def texts_of(given: Any, name: str = "X") -> list[str]:
+    """The texts of a column.
+
+    Raises GivenError for a single text, which is no column, and where an entry is missing or no text, by its place.
+    """
+    if isinstance(given, str | bytes):
+        raise GivenError(f"{name}: a single text where a list of texts is expected; write [text]")
+    values = _values(given, name)
+    _refuse_missing(values, name)
+    for place, value in enumerate(values):
+        if not isinstance(value, str):
+            raise GivenError(f"{name}: entry {place} is no text but {type(value).__name__}; give texts alone")
+    return [str(value) for value in values]
+
+
+def labels_of(given: Any, texts: int, name: str = "y") -> np.ndarray:
+    """The labels (n,) of so many texts. Raises GivenError where there are others, or one is missing."""
+    if isinstance(given, str | bytes):
+        raise GivenError(f"{name}: a single label where a list of labels is expected; write [label]")
+    values = _values(given, name)
+    if len(values) != texts:
+        raise GivenError(f"{name}: {len(values)} labels for {texts} texts; give one for each")
+    _refuse_missing(values, name)
+    kinds = sorted({type(value).__name__ for value in values})
+    labels = np.asarray(values)
+    if labels.ndim != 1:
+        raise GivenError(f"{name}: an entry holds several labels; give one for each text")
+    if labels.dtype.kind == "f" and not (labels == labels.round()).all():
+        raise GivenError(f"{name}: Unknown label type: holds fractions, as of a measure; give classes")
+    if labels.dtype.kind not in "iubfU" or (labels.dtype.kind == "U" and len(kinds) > 1):
+        raise GivenError(
+            f"{name}: holds {' and '.join(kinds)}; give labels of one kind: texts, whole numbers, booleans"
+        )
+    return labels
+
+
+def _values(given: Any, name: str) -> list[Any]:
+    """The entries of a column of whatever library; a table of one column is one."""
+    if given is None:
+        raise GivenError(f"{name}: nothing is given; give a list")
+    columns = getattr(given, "shape", (0,))[1:]
+    if len(columns) > 1 or (columns and columns[0] != 1):
+        raise GivenError(f"{name}: a table of {' x '.join(map(str, columns))} columns; give the one that is meant")
+    if columns:
+        given = np.asarray(given)[:, 0]
+    for listing in ("to_pylist", "to_list", "tolist"):  # of arrow, of pandas and polars, of numpy
+        if hasattr(given, listing):
+            return list(getattr(given, listing)())
+    if isinstance(given, dict) or not isinstance(given, Iterable):
+        raise GivenError(f"{name}: {type(given).__name__} is no list; give a list or a column")
+    return list(given)
+
+
+def _refuse_missing(values: list[Any], name: str) -> None:
+    missing = [place for place, value in enumerate(values) if _is_missing(value)]
+    if missing:
+        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+        raise GivenError(
+            f"{name}: nothing stands at {', '.join(map(str, missing[:SHOWN]))}{more} (counted from 0); fill or drop"
+        )
+
+
+def _is_missing(value: Any) -> bool:
+    """None, and what is not equal to itself or does not say: NaN, pandas' NA."""
+    if value is None:
+        return True
+    if isinstance(value, str | bytes | list | tuple | dict | np.ndarray):
+        return False
+    try:
+        return not bool(value == value)
+    except TypeError:
+        return True

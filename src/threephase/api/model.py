@@ -1,0 +1,81 @@
+"""A trained model, taken home: what its folder says, and its answers for raw texts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from transformers.utils import logging
+
+from threephase.artifacts.folders import COMPLETE, damaged_file, failure_of, read_hashes, read_json
+from threephase.data.cleaning import clean
+from threephase.errors import CheckpointError
+from threephase.evaluation.predictor import load_predictor
+
+SETTINGS = "settings.json"
+
+
+@contextmanager
+def without_library_bars() -> Iterator[None]:
+    """No bars for the loading of weights, which takes a moment."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+class Model:
+    """The classifier of a run's folder, `results/checkpoints/…/dae.cl.ft` or a baseline's, on any machine.
+
+    Texts go through the same cleaning as those that it was trained on.
+
+    Raises CheckpointError for a folder that is none, holds no classifier, is damaged, or of a training that failed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not (folder / SETTINGS).is_file():
+            raise CheckpointError(f"{folder}: no model of a run ({SETTINGS} is missing); name the folder of one")
+        self.trained: dict[str, Any] = read_json(folder / SETTINGS)
+        if "baseline" not in self.trained and self.trained.get("phase") != "ft":
+            raise CheckpointError(
+                f"{folder}: ends with {self.trained.get('phase', 'no phase')}, so it is an encoder without classes; "
+                "name a folder that ends with ft"
+            )
+        for name, expected in read_hashes(folder / COMPLETE).items():
+            fault = damaged_file(folder / name, expected)
+            if fault:
+                raise CheckpointError(f"{fault}; take a whole copy of {folder}")
+        failure = failure_of(folder)
+        if failure:
+            raise CheckpointError(f"{folder}: its training failed ({failure}); take another run")
+        if "cleaning" not in self.trained:
+            raise CheckpointError(f"{folder}: does not say how its texts were cleaned; train it anew")
+        self.cleaning: Literal["paper", "released"] = self.trained["cleaning"]
+        with without_library_bars():
+            self._predictor = load_predictor(folder, self.trained)
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes by name, in the order of the probabilities."""
+        return self._predictor.classes
+
+    def probabilities(self, texts: list[str]) -> np.ndarray:
+        """(n, K) probabilities of the classes for each text."""
+        if not texts:
+            return np.zeros((0, len(self.classes)), dtype=np.float32)
+        return self._predictor.probabilities(self._cleaned(texts))
+
+    def vectors(self, texts: list[str]) -> np.ndarray:
+        """(n, d) vectors that the encoder makes of texts. Raises CheckpointError for a baseline, which shows none."""
+        if self._predictor.vectors is None:
+            raise CheckpointError(f"{self.folder}: a baseline, which gives no vectors; take a run of phases")
+        found = self._predictor.vectors(self._cleaned(texts or [""]))
+        return found[: len(texts)]
+
+    def _cleaned(self, texts: list[str]) -> list[str]:
+        return [clean(text, self.cleaning) for text in texts]

@@ -1,0 +1,194 @@
+"""Answers of a trained model for somebody's rows, and how right they are."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+from tqdm import tqdm
+
+from threephase.api.model import Model
+from threephase.api.rows import PIPE, Row, format_of, in_parts, reading, writing_rows
+from threephase.artifacts.folders import writing_file
+from threephase.commands.own_data import column_of
+from threephase.data.files import Quotes
+from threephase.errors import DataError, printable
+from threephase.method.metrics import classification_metrics
+
+PART = 4096  # rows that are held at once
+PREDICTED, PROBABILITY = "predicted", "probability"
+UNDECIDED = ""  # what stands for the class of a row that no class is likely enough for
+
+
+@dataclass(frozen=True)
+class Given:
+    """Whose rows, and how they are written; `text` and `label` name columns, or None to find them by usual names."""
+
+    place: str
+    format: str | None = None
+    text: str | None = None
+    label: str | None = None
+    encoding: str = "utf-8-sig"
+    quotes: Quotes = "double"
+    skip_bad: bool = False
+
+
+@dataclass
+class Counted:
+    """What became of rows."""
+
+    rows: int = 0
+    bad: int = 0
+    undecided: int = 0
+
+
+def predict(
+    folder: Path, given: Given, out: str, out_format: str | None, all_classes: bool, min_confidence: float
+) -> Counted:
+    """Write every row with its class and probability, in the order of the rows, some thousands held at once.
+
+    Args:
+        folder: of the model.
+        given: the rows.
+        out: a file, or `-`; complete or absent.
+        out_format: how it is written; by its name where absent.
+        all_classes: whether every class's probability is written too.
+        min_confidence: a row whose likeliest class has less stays undecided.
+
+    Raises UserError for a bad row, by its line, unless these are to be skipped.
+    """
+    kind_in, kind_out = format_of(given.place, given.format), _format_out(out, out_format, given)
+    model, counted = Model(folder), Counted()
+    place = writing_file(Path(out)) if out != PIPE else nullcontext(None)
+    with (
+        reading(given.place, kind_in, given.encoding, given.quotes) as rows,
+        place as path,
+        writing_rows(path, kind_out) as answers,
+        tqdm(unit="row", disable=None, file=sys.stderr) as bar,
+    ):
+        for part in in_parts(_good(rows, given, counted), PART):
+            probabilities = model.probabilities([text for _, text, _ in part])
+            answers.write(
+                [
+                    _answer(row, each, model.classes, all_classes, min_confidence, given.place)
+                    for (row, _, _), each in zip(part, probabilities, strict=True)
+                ]
+            )
+            counted.rows += len(part)
+            counted.undecided += int((probabilities.max(axis=1) < min_confidence).sum())
+            bar.update(len(part))
+        if not counted.rows:
+            raise DataError(f"{given.place}: holds no row{' but bad ones' if counted.bad else ''}; add rows")
+    return counted
+
+
+def _format_out(out: str, wanted: str | None, given: Given) -> str:
+    if wanted is not None or out != PIPE:
+        return format_of(out, wanted)
+    return format_of(given.place, given.format)
+
+
+def _good(rows: Iterator[Row], given: Given, counted: Counted) -> Iterator[tuple[Row, str, str | None]]:
+    """Rows with their text and label; a bad one ends it, or is counted."""
+    text = given.text
+    label: str | None = given.label
+    for row in rows:
+        if text is None and "" not in row.values:
+            text = column_of("text", None, list(row.values))
+        value = row.values.get(text or "")
+        fault = row.values.get("") if "" in row.values and len(row.values) == 1 else None
+        if fault is None and text not in row.values:
+            fault = f"no column '{text}' (there are {', '.join(map(str, row.values))}); name it by --text"
+        if fault is None and not (isinstance(value, str) and value.strip()):
+            fault = f"no text in column '{text}'"
+        if fault is None:
+            yield row, str(value), None if label is None else _label(row.values.get(label))
+            continue
+        counted.bad += 1
+        told = printable(f"{given.place}: line {row.line}: {fault}")
+        if not given.skip_bad:
+            raise DataError(f"{told}; correct it, or leave such rows out by --skip-bad")
+        if counted.bad <= 3:
+            print(f"left out: {told}", file=sys.stderr)
+
+
+def _label(value: Any) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+def _answer(
+    row: Row, probabilities: np.ndarray, classes: Sequence[str], all_classes: bool, least: float, place: str
+) -> dict[str, Any]:
+    likeliest = int(probabilities.argmax())
+    sure = float(probabilities[likeliest])
+    said: dict[str, Any] = {PREDICTED: classes[likeliest] if sure >= least else UNDECIDED, PROBABILITY: round(sure, 6)}
+    if all_classes:
+        said |= {f"{PROBABILITY}_{name}": round(float(p), 6) for name, p in zip(classes, probabilities, strict=True)}
+    taken = sorted(said.keys() & row.values.keys())
+    if taken:
+        raise DataError(f"{place}: has a column '{taken[0]}' already; rename it")
+    return row.values | said
+
+
+def evaluate(folder: Path, given: Given) -> dict[str, Any]:
+    """How right a model is on labelled rows: the grid's metrics, with a 95% interval of the accuracy (Wilson).
+
+    Classes that the model does not know count as mistakes, and are named in `unknown`.
+    """
+    kind, model, counted = format_of(given.place, given.format), Model(folder), Counted()
+    truth: list[str] = []
+    predicted: list[str] = []
+    with reading(given.place, kind, given.encoding, given.quotes) as rows:
+        first = next(rows, None)
+        if first is None:
+            raise DataError(f"{given.place}: holds no row; add rows")
+        label = column_of("label", given.label, list(first.values))
+        labelled = Given(**{**vars(given), "label": label})
+        with tqdm(unit="row", disable=None, file=sys.stderr) as bar:
+            for part in in_parts(_good(_again(first, rows), labelled, counted), PART):
+                for (row, _, gold), each in zip(part, model.probabilities([t for _, t, _ in part]), strict=True):
+                    if gold is None:
+                        raise DataError(f"{given.place}: line {row.line}: no label in column '{label}'; add it")
+                    truth.append(gold)
+                    predicted.append(model.classes[int(each.argmax())])
+                bar.update(len(part))
+    names = [*model.classes, *sorted(set(truth) - set(model.classes))]
+    places = {name: place for place, name in enumerate(names)}
+    found = classification_metrics(
+        np.array([places[name] for name in truth]), np.array([places[name] for name in predicted]), names
+    )
+    right = sum(gold == said for gold, said in zip(truth, predicted, strict=True))
+    interval = binomtest(right, len(truth)).proportion_ci(method="wilson")
+    unknown = Counter(name for name in truth if name not in model.classes)
+    return found | {"accuracy_95": [interval.low, interval.high], "unknown": dict(unknown), "bad": counted.bad}
+
+
+def _again(first: Row, rows: Iterator[Row]) -> Iterator[Row]:
+    yield first
+    yield from rows
+
+
+def shown(found: dict[str, Any]) -> str:
+    """Metrics as lines for a terminal."""
+    low, high = found["accuracy_95"]
+    lines = [
+        f"accuracy {100 * found['accuracy']:.1f} [{100 * low:.1f}, {100 * high:.1f}] of {found['n']:,} rows "
+        "(95%, Wilson: by the rows alone)",
+        f"macro precision {100 * found['precision']:.1f}, recall {100 * found['recall']:.1f}, "
+        f"F1 {100 * found['f1']:.1f}",
+        "",
+        f"{'class':<30} {'recall':>7} {'precision':>10} {'F1':>6} {'rows':>7}",
+    ]
+    for name, of in found["per_class"].items():
+        scores = f"{100 * of['recall']:>7.1f} {100 * of['precision']:>10.1f} {100 * of['f1']:>6.1f} {of['n']:>7,}"
+        lines.append(f"{name[:30]:<30} {scores}")
+    if found["unknown"]:
+        lines.append(f"\nClasses that the model does not know, all mistakes: {', '.join(found['unknown'])}")
+    if found["bad"]:
+        lines.append(f"\n{found['bad']:,} bad rows left out")
+    return printable("\n".join(lines))

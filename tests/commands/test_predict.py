@@ -1,0 +1,179 @@
+"""Answers for rows of every format, as they come, and how right they are."""
+
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import made_up_rows
+
+from threephase import ThreePhaseClassifier
+from threephase.commands import predict as predicting
+from threephase.commands.cli import main
+
+ROWS = made_up_rows({"sport": 30, "money": 25, "music": 20})
+NEW = made_up_rows({"sport": 5, "money": 4, "music": 3}, start=60).sample(frac=1, random_state=0).reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model") / "saved"
+    estimator = ThreePhaseClassifier(variant={"baseline": "tfidf_logreg"}, verbose=False)
+    estimator.fit(ROWS["text"], ROWS["label"]).save(folder)
+    return folder
+
+
+@pytest.fixture
+def expected(model: Path) -> list[str]:
+    return list(ThreePhaseClassifier.load(model).predict(NEW["text"]))
+
+
+def read(path: Path) -> pd.DataFrame:
+    kind = path.name.removesuffix(".gz").rpartition(".")[2]
+    if kind == "parquet":
+        return pd.read_parquet(path)
+    if kind == "jsonl":
+        return pd.read_json(path, lines=True)
+    return pd.read_csv(path, sep="\t" if kind == "tsv" else ",", keep_default_na=False)
+
+
+def write(rows: pd.DataFrame, path: Path) -> None:
+    kind = path.name.removesuffix(".gz").rpartition(".")[2]
+    if kind == "parquet":
+        rows.to_parquet(path)
+    elif kind == "jsonl":
+        rows.to_json(path, orient="records", lines=True)
+    else:
+        rows.to_csv(path, index=False, sep="\t" if kind == "tsv" else ",")
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet", "csv.gz", "jsonl.gz"])
+def test_every_format_comes_back_in_order_with_its_columns(
+    kind: str, model: Path, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predicting, "PART", 5)
+    given = NEW.assign(number=range(len(NEW)), note='a "quote",\nand a line')
+    write(given, tmp_path / f"in.{kind}")
+    arguments = ["predict", str(model), str(tmp_path / f"in.{kind}"), "--out", str(tmp_path / f"out.{kind}")]
+    assert main([*arguments, "--all-classes"]) == 0
+    found = read(tmp_path / f"out.{kind}")
+    classes = ["probability_money", "probability_music", "probability_sport"]
+    assert list(found) == ["text", "label", "number", "note", "predicted", "probability", *classes]
+    assert found["number"].astype(int).tolist() == list(range(len(NEW)))
+    assert found["note"].tolist() == given["note"].tolist()
+    assert found["predicted"].tolist() == expected
+    assert (found[classes].astype(float).sum(axis=1) - 1).abs().max() < 1e-5
+
+
+def test_a_pipe_goes_in_and_out(
+    model: Path, expected: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    piped = io.TextIOWrapper(io.BytesIO(NEW.to_csv(index=False).encode()))
+    monkeypatch.setattr("sys.stdin", piped)
+    assert main(["predict", str(model), "-", "--out", "-", "--out-format", "jsonl"]) == 0
+    said = capsys.readouterr()
+    assert [json.loads(line)["predicted"] for line in said.out.splitlines()] == expected
+    assert said.err == "12 rows\n"
+
+
+BAD = "text,note\na goal,1\n,2\na bank,3\na song,4,5\nthe band,6\n"
+
+
+def test_a_bad_row_is_named_and_can_be_left_out(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in.csv").write_text(BAD)
+    out = tmp_path / "out.csv"
+    command = ["predict", str(model), str(tmp_path / "in.csv"), "--out", str(out)]
+    assert main(command) == 2
+    assert f"{tmp_path}/in.csv: line 3: no text in column 'text'; correct it, or leave" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [tmp_path / "in.csv"]
+    assert main([*command, "--skip-bad"]) == 0
+    assert read(out)["note"].tolist() == [1, 3, 6]
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == "3 rows · 2 bad ones left out"
+    assert said[1] == f"left out: {tmp_path}/in.csv: line 5: 3 fields where the header has 2"
+
+
+def test_a_row_that_is_not_sure_enough_stays_undecided(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(NEW, tmp_path / "in.csv")
+    command = ["predict", str(model), str(tmp_path / "in.csv"), "--out"]
+    main([*command, str(tmp_path / "all.csv")])
+    sure = read(tmp_path / "all.csv")["probability"].median()
+    assert main([*command, str(tmp_path / "some.csv"), "--min-confidence", str(sure)]) == 0
+    some = read(tmp_path / "some.csv")
+    undecided = some["predicted"] == ""
+    assert (some["probability"][undecided] < sure).all()
+    assert f"12 rows · {undecided.sum()} undecided" in capsys.readouterr().err
+    assert 0 < undecided.sum() < 12
+
+
+FAULTS: dict[str, tuple[str, bytes, str]] = {
+    "no such column": ("in.csv", b"a,b\n1,2\n", "which column is the text? None has a usual name; name it with --text"),
+    "a column that is taken": ("in.csv", b"text,predicted\na,b\n", "has a column 'predicted' already; rename it"),
+    "an open quote": ("in.csv", b'text\n"a\nb\nc\n', "line 2: unexpected end of data; is a quote never closed?"),
+    "two columns alike": ("in.csv", b"text,text\na,b\n", "two columns are called 'text'; rename one"),
+    "no rows": ("in.csv", b"text\n", "holds no row; add rows"),
+    "nothing": ("in.csv", b"", "empty; put rows in it"),
+    "another encoding": ("in.csv", "text\nété\n".encode("cp1252"), "not utf-8; name its encoding, as --encoding"),
+    "no json": ("in.jsonl", b'{"text": "a"}\n{"text"\n', "line 2: no JSON ("),
+    "no object": ("in.jsonl", b"[1]\n", "line 1: no object of JSON"),
+    "a number for a text": ("in.jsonl", b'{"text": 3}\n', "line 1: no text in column 'text'"),
+    "half a parquet": ("in.parquet", b"PAR1xx", "cannot be read"),
+    "half a gzip": ("in.csv.gz", gzip.compress(b"text\n" + b"abc " * 999)[:-9], "cannot be read"),
+    "an unknown ending": ("in.txt", b"text\na\n", "say which by --format"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "said"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_one_line_and_leaves_nothing(
+    name: str, content: bytes, said: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert main(["predict", str(model), str(tmp_path / name), "--out", str(tmp_path / "out.csv")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_evaluate_gives_the_grids_metrics_and_an_interval(
+    model: Path, expected: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = NEW.assign(label=[*NEW["label"][:11], "weather"])
+    write(rows, tmp_path / "in.csv")
+    assert main(["evaluate", str(model), str(tmp_path / "in.csv"), "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    right = sum(a == b for a, b in zip(rows["label"], expected, strict=True))
+    assert found["accuracy"] == pytest.approx(right / 12)
+    assert found["unknown"] == {"weather": 1}
+    # Wilson's interval by hand
+    z, n, p = 1.959964, 12, right / 12
+    half = z * ((p * (1 - p) + z * z / 4 / n) / n) ** 0.5
+    low, high = ((p + z * z / 2 / n + sign * half) / (1 + z * z / n) for sign in (-1, 1))
+    assert found["accuracy_95"] == pytest.approx([low, high], abs=1e-5)
+    assert main(["evaluate", str(model), str(tmp_path / "in.csv")]) == 0
+    assert "Classes that the model does not know, all mistakes: weather" in capsys.readouterr().out
+
+
+RESULTS = {
+    "dataset": "bbc", "model": "m", "variant": ["FT", "3-Phase", "FT"], "seed": [1, 1, 2], "split": None,
+    "recipe": ["ft", "dae.cl.ft", "ft"], "failed": None, "saw_test": False, "criterion": "accuracy",
+    "n_validation": 200, "validation_score": [0.91, 0.92, 0.92], "validation_loss": [0.1, 0.3, 0.2],
+    "accuracy": [0.99, 0.9, 0.8], "seconds": [5.0, 50.0, 5.0], "baseline": False,
+}  # fmt: skip
+
+
+def test_best_is_chosen_by_validation_and_never_by_the_test(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tables").mkdir()
+    pd.DataFrame(RESULTS).to_csv(tmp_path / "tables/results.csv", index=False)
+    assert main(["best", "--results", str(tmp_path), "--path"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}/checkpoints/bbc/m/seed2/ft\n"
+    assert main(["best", "bbc", "--results", str(tmp_path)]) == 0
+    assert "FT, m, seed 2. Validation rows alone chose it: of 3 runs none" in capsys.readouterr().out
+    assert main(["best", "bcc", "--results", str(tmp_path)]) == 2
+    assert "unknown dataset 'bcc'; did you mean 'bbc'?" in capsys.readouterr().err
