@@ -36,6 +36,8 @@ from threephase.phases.joint import JOINT
 from threephase.plan.work import Shape
 from threephase.settings.base_model import BaseModelSettings
 
+pytestmark = pytest.mark.takes(seconds=30)
+
 SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 CAUSAL = {**SIZE, "num_key_value_heads": 1, "head_dim": 16}
 SHARED = {"vocab_size": 200, "max_position_embeddings": 64, "pad_token_id": 0}
