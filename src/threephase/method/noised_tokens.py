@@ -200,15 +200,20 @@ class NoisedTexts(Dataset):
         self.clean = tokenise(encoder, texts)
         self.words = _words_of(encoder, texts, self.clean, settings)
         self.seen = self.words.seen
+        self.special = len(next(token_ids(encoder, [""], None)))  # tokens that every text has
         self.deletion_ratio = settings.deletion_ratio
         self.seed = seed
         self.purpose = purpose
 
     @cached_property
     def left_whole(self) -> float:
-        """The share of texts of which noise can delete nothing, since one word at the least stays."""
+        """The share of texts of which noise can delete nothing, since one word at the least stays.
+
+        A text that is one token to the base model, be it an unknown one, is one word at the most.
+        """
         rows = np.unique(np.linspace(0, len(self) - 1, min(len(self), LOOKED_AT), dtype=int))
-        return float(np.mean([self.words.words(int(row)) < 2 for row in rows]))
+        two = self.special + 2
+        return float(np.mean([len(self.clean[row]) < two or self.words.words(int(row)) < 2 for row in rows]))
 
     def __len__(self) -> int:
         return len(self.clean)
@@ -239,10 +244,11 @@ def training_texts(
     noised = NoisedTexts(encoder, texts, settings, seed, "dae-noise")
     if settings.deletion_ratio and (share := noised.left_whole) > 0.5:
         other = "auto" if settings.words in ("blanks", "nltk") else "pieces"
-        advice = "" if settings.words == "pieces" else f"say `words: {other}` under dae, or "
+        advice = "" if settings.words == "pieces" else f"say `words: {other}` under dae, "
         raise DataError(
             f"the noise of phase 1 would leave {share:.0%} of the texts whole: with `words: {settings.words}` they "
-            f"have one word each, and one stays; {advice}take variants without dae and joint"
+            f"have one word each, or one token, and one stays; {advice}take a base model that knows their script, or "
+            "variants without dae and joint"
         )
     return noised
 
