@@ -1,5 +1,6 @@
-"""A stand-in for a Hugging Face hub on this machine: the part of its protocol that loading needs, and its bad days."""
+"""A stand-in for a Hugging Face hub on this machine: what loading and uploading need of it, and its bad days."""
 
+import base64
 import hashlib
 import json
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 COMMIT = "5" * 40
+TOKEN = "hf_of_the_owner"  # who has it may write
 LARGE = (".parquet", ".safetensors", ".bin")  # what a hub keeps as large files, known by their SHA-256
 
 
@@ -23,6 +25,7 @@ class Hub:
         self.requests: list[str] = []
         self.faults: dict[str, list[str]] = {}  # by end of a path: what goes wrong at its next requests, in order
         self.url = ""
+        self.large: dict[str, bytes] = {}  # by their SHA-256, what came by itself and no commit has named yet
 
     def fault(self, path: str) -> str | None:
         """What goes wrong with this request, if anything does."""
@@ -33,6 +36,47 @@ class Hub:
 
     def repository(self, kind: str, name: str) -> Path:
         return self.root / kind / name
+
+    def take(self, parts: list[str], lines: list[Any], account: str | None) -> tuple[dict[str, Any], int]:
+        """What an upload is answered: a new repository, how to send each file, and the commit."""
+        if account != f"Bearer {TOKEN}":
+            return {"error": "Invalid username or password."}, 401
+        asked, what = lines[0], parts[-1]
+        if what == "validate-yaml":
+            return {"errors": [], "warnings": []}, 200
+        if what == "create":
+            name = f"{asked['organization']}/{asked['name']}"
+            there = self.repository("models", name).exists()
+            self.repository("models", name).mkdir(parents=True, exist_ok=True)
+            return {"url": f"{self.url}/{name}", "name": name, "private": asked.get("private")}, 409 if there else 200
+        if what == "batch":
+            sent = [
+                entry | {"actions": {"upload": {"href": f"{self.url}/large/{entry['oid']}"}}}
+                for entry in asked["objects"]
+            ]
+            return {"transfer": "basic", "objects": sent}, 200
+        if parts[-2] == "preupload":
+            modes = {True: "lfs", False: "regular"}
+            files = [
+                {"path": file["path"], "uploadMode": modes[file["path"].endswith(LARGE)], "shouldIgnore": False}
+                for file in asked["files"]
+            ]
+            return {"files": files}, 200
+        folder = self.repository("models", "/".join(parts[2:4]))
+        for line in lines[1:]:
+            path = folder / line["value"]["path"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if line["key"] == "file":
+                path.write_bytes(base64.b64decode(line["value"]["content"]))
+            elif line["key"] == "lfsFile":
+                path.write_bytes(self.large.pop(line["value"]["oid"]))
+            else:
+                path.unlink()
+        return {
+            "success": True,
+            "commitOid": COMMIT,
+            "commitUrl": f"{self.url}/{'/'.join(parts[2:4])}/commit/{COMMIT}",
+        }, 200
 
     def listing(self, folder: Path) -> list[dict[str, Any]]:
         """Files of a repository as the hub's tree has them."""
@@ -81,8 +125,26 @@ def running_hub(root: Path) -> Iterator[Hub]:
             self.answer()
 
         def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length", 0))
-            self.answer(json.loads(self.rfile.read(length) or b"{}"))
+            lines = [json.loads(line) for line in self.body().splitlines()] or [{}]
+            path = urlparse(self.path).path
+            if path.endswith(("/repos/create", "/preupload/main", "/objects/batch", "/commit/main", "/validate-yaml")):
+                hub.requests.append(f"POST {self.path}")
+                return self.send_json(*hub.take(path.strip("/").split("/"), lines, self.headers.get("Authorization")))
+            return self.answer(lines[0])
+
+        def do_PUT(self) -> None:
+            hub.large[self.path.rpartition("/")[2]] = self.body()
+            self.send_json({})
+
+        def body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            parts = []
+            while size := int(self.rfile.readline(), 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)
 
         def answer(self, asked: dict[str, Any] | None = None) -> None:
             hub.requests.append(f"{self.command} {self.path}")

@@ -14,6 +14,7 @@ SAYS = {
     "few_labels.py": "(seeds ",
     "custom_variant.py": "'billing'",
     "cross_validation.py": "tfidf_logreg",
+    "export.py": "\tMy card was charged two times",
 }
 
 pytestmark = pytest.mark.takes(seconds=30)

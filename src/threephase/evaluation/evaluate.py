@@ -8,7 +8,8 @@ import pandas as pd
 
 from threephase.artifacts.folders import FAILED, failure_of, read_json, sha256, verify, write_json, writing
 from threephase.data.store import DATASET, Splits
-from threephase.evaluation.predictor import load_predictor
+from threephase.evaluation.predictor import Predictor, load_predictor
+from threephase.method.calibration import BINS, expected_calibration_error, scaled
 from threephase.method.metrics import classification_metrics
 
 METRICS = "metrics.json"
@@ -29,6 +30,9 @@ def evaluate(
     Precision, recall and F1 are macro means, or those of the class `positive` with binary averaging.
 
     A checkpoint of a training that diverged is not evaluated: then there is a `failed.json`, and the scores are absent.
+
+    `calibration` has the expected calibration error of the probabilities, and what it is after scaling them by the
+    temperature that training fitted on validation rows. The probabilities written are those before.
 
     Predictions have one line for each test row: `row`, `source` (file and line), `text` (as it was cleaned), `label`,
     `predicted` (class names) and `probability_<class>` for each class that training knew.
@@ -57,6 +61,7 @@ def evaluate(
     metrics = classification_metrics(truth, predicted, names, averaging, positive)
     metrics["label_level"] = level + 1
     metrics["largest_class_share"] = float(np.bincount(truth).max() / len(truth))
+    metrics["calibration"] = _calibration(predictor, probabilities, truth)
     metrics |= origin
     predictions = pd.DataFrame(
         {
@@ -72,3 +77,12 @@ def evaluate(
         write_json(folder / METRICS, metrics)
         predictions.to_parquet(folder / "predictions.parquet", index=False, compression="zstd")
     return metrics
+
+
+def _calibration(predictor: Predictor, probabilities: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """The calibration error before and, of a classifier that has a temperature, after scaling by it."""
+    found = {"bins": BINS, "error": expected_calibration_error(probabilities, truth)}
+    if predictor.temperature is None:
+        return found
+    after = expected_calibration_error(scaled(probabilities, predictor.temperature), truth)
+    return found | {"temperature": predictor.temperature, "error_scaled": after}

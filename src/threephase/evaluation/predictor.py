@@ -16,12 +16,15 @@ class Predictor:
     """What answers for texts as they were cleaned.
 
     `classes` are those that training knew, in the order of the K probabilities. `vectors` gives what the encoder makes
-    of texts, (n, d) in fp32; None for a baseline that has no vectors of its own to show.
+    of texts, (n, d) in fp32; None for a baseline that has no vectors of its own to show. `temperature` is what makes
+    the probabilities more to be believed, `scaled(probabilities, temperature)`, fitted on validation rows; None for a
+    baseline.
     """
 
     classes: list[str]
     probabilities: Callable[[list[str]], np.ndarray]
     vectors: Callable[[list[str]], np.ndarray] | None = None
+    temperature: float | None = None
 
 
 def load_predictor(checkpoint: Path, trained: dict[str, Any]) -> Predictor:
@@ -34,4 +37,5 @@ def load_predictor(checkpoint: Path, trained: dict[str, Any]) -> Predictor:
         classifier.label_names,
         lambda texts: predict(classifier, texts, batch_size),
         lambda texts: vectors(classifier, texts, batch_size),
+        classifier.temperature,
     )

@@ -37,6 +37,8 @@ class Classifier(nn.Module):
         hidden, dropout, activation: of the head.
         freeze: the encoder is not trained, and gives the vectors it gives at test time (no dropout).
         engine: how the encoder is computed.
+        temperature: what scores are divided by where probabilities are to be believed (`method.calibration`); what
+            `predict` gives is without it.
         seed: the head's first weights are a function of it, the layer's place and its shape: all variants of a seed
             begin with the same head.
 
@@ -58,6 +60,7 @@ class Classifier(nn.Module):
         freeze: bool = False,
         engine: Engine = "auto",
         seed: int = 0,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -65,6 +68,7 @@ class Classifier(nn.Module):
         self.label_names = label_names
         self.shape = {"hidden": hidden, "dropout": dropout, "activation": activation}
         self.freeze = freeze
+        self.temperature = temperature
         self.head = nn.Sequential(
             nn.Dropout(dropout),
             _linear(embedding_width(encoder), hidden, seed, 0),
@@ -100,7 +104,10 @@ class Classifier(nn.Module):
         """Write the head beside its encoder."""
         (folder / HEAD).mkdir()
         save_file(self.head.state_dict(), folder / HEAD / "model.safetensors")
-        write_json(folder / HEAD / "config.json", {**self.shape, "label_names": self.label_names})
+        write_json(
+            folder / HEAD / "config.json",
+            {**self.shape, "label_names": self.label_names, "temperature": self.temperature},
+        )
 
 
 def _linear(inputs: int, outputs: int, seed: int, place: int) -> nn.Linear:

@@ -15,8 +15,9 @@ from threephase.artifacts.folders import fingerprint
 from threephase.data.store import LabelledTexts, Splits, level_of, training_rows, validation_rows
 from threephase.encoders.encoder import add_dense, randomise
 from threephase.encoders.engines import AnyEncoder, arithmetic, device_of, embed
-from threephase.encoders.packed.vocabulary import compact
+from threephase.encoders.packed.vocabulary import CompactVocabulary, compact
 from threephase.encoders.tokens import TokenisedTexts, tokenise
+from threephase.method.calibration import fit_temperature
 from threephase.method.classifier import Classifier
 from threephase.method.metrics import classification_metrics
 from threephase.phases.run import Phase, Prepared
@@ -46,13 +47,30 @@ def collate(encode: AnyEncoder, batch: list[tuple[Any, int]]) -> dict[str, Any]:
 
 def validated(classifier: Classifier, texts: Classified, batch_size: int, score: str = "accuracy") -> Measured:
     """L_ft of all texts, and the accuracy or macro F1 of what is predicted for them, in fp32."""
-    given, device = texts.texts, classifier.encoder.device
-    with arithmetic("fp32", device.type):
-        vectors = given.to(device) if isinstance(given, Tensor) else embed(classifier.encode, given, batch_size)
-        logits = classifier.logits(vectors)
+    logits = logits_of(classifier, texts, batch_size)
     loss = nn.functional.cross_entropy(logits, torch.from_numpy(texts.classes).to(logits.device)).item()
     scores = classification_metrics(texts.classes, logits.argmax(dim=1).cpu().numpy(), classifier.label_names)
     return Measured(loss, scores[SCORES[score]])
+
+
+def logits_of(classifier: Classifier, texts: Classified, batch_size: int) -> Tensor:
+    """Scores (n, K) of all texts, in fp32."""
+    given, device = texts.texts, classifier.encoder.device
+    with arithmetic("fp32", device.type):
+        vectors = given.to(device) if isinstance(given, Tensor) else embed(classifier.encode, given, batch_size)
+        return classifier.logits(vectors)
+
+
+def finish(
+    classifier: Classifier, validation: Classified, batch_size: int, vocabulary: CompactVocabulary | None
+) -> None:
+    """Fit the trained classifier's temperature on the rows that chose its epoch, and give it all its words again."""
+    classifier.eval()
+    with torch.inference_mode():
+        probabilities = logits_of(classifier, validation, batch_size).softmax(dim=1).cpu().numpy()
+    classifier.temperature = fit_temperature(probabilities, validation.classes)
+    if vocabulary:
+        vocabulary.restore()
 
 
 # Criteria of phase 3 that are scores, by their names among the metrics.
@@ -156,7 +174,7 @@ def prepare(encoder: SentenceTransformer, data: Splits, settings: FinetuneSettin
             "classes": len(names),
             "label_level": level + 1,
         },
-        finish=vocabulary.restore if vocabulary else None,
+        finish=partial(finish, classifier, validate_on, settings.eval_batch_size, vocabulary),
         save_more=classifier.save_head,
     )
 
