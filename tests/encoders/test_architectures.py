@@ -20,6 +20,7 @@ from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 from threephase.artifacts.folders import ORIGIN, writing
 from threephase.data.store import Splits
+from threephase.encoders import sound
 from threephase.encoders.base_model import make_base_model
 from threephase.encoders.decoder import _fault_of
 from threephase.encoders.encoder import add_dense, load_encoder, resolve_max_length
@@ -32,7 +33,10 @@ from threephase.phases.contrastive import CL
 from threephase.phases.dae import DAE
 from threephase.phases.finetune import FT
 from threephase.phases.joint import JOINT
+from threephase.plan.work import Shape
 from threephase.settings.base_model import BaseModelSettings
+
+pytestmark = pytest.mark.takes(seconds=30)
 
 SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 CAUSAL = {**SIZE, "num_key_value_heads": 1, "head_dim": 16}
@@ -96,6 +100,8 @@ def pooled(source: Path, out: Path, *more: Dense, mode: Any = "mean") -> Path:
 def test_every_phase_trains_it(name: str, make: Callable[[str], Path], dataset: Path, tmp_path: Path) -> None:
     base, kind = ready(make(name), tmp_path / "base"), ARCHITECTURES[name][2]
     assert (json.loads((base / ORIGIN).read_text())["own_decoder"] == "reads the vector") == (kind == "own")
+    shape = Shape.of(base)
+    assert (shape.width, shape.inner, shape.layers) == (32, 128 if name == "gpt2" else 64, 2)
     quick: dict[str, Any] = {"evaluations": 1, "batch_size": 16}
     dae = train(DAE, dataset, base, tmp_path / "dae", epochs=1, **quick)
     cl = train(CL, dataset, dae, tmp_path / "cl", pairs_per_text=1, **quick)
@@ -262,3 +268,33 @@ def test_the_packed_engine_says_what_it_takes(make: Callable[[str], Path], tmp_p
     assert isinstance(with_engine(encoder, "auto"), LibraryEncoder)
     with pytest.raises(ModelError, match="packed takes bert, roberta, xlm-roberta"):
         with_engine(encoder, "packed")
+
+
+def test_a_tokenizer_that_needs_sentencepiece_says_so(
+    make: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make("deberta-v2")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (source / name).unlink()
+    (source / "spm.model").write_bytes(b"stands for a model that is never read")
+    monkeypatch.setattr(sound, "SENTENCEPIECE", ("sentencepiece_absent.here",))
+    with pytest.raises(ModelError, match=r"spm\.model: .* pip install 'threephase\[sentencepiece\]'"):
+        ready(source, tmp_path / "base")
+
+
+def test_a_sentencepiece_tokenizer_is_read_and_kept_as_one_that_needs_nothing(
+    make: Callable[[str], Path], corpus: list[str], tmp_path: Path
+) -> None:
+    trainer = pytest.importorskip("sentencepiece", reason="the extra `sentencepiece` is not installed")
+    source = make("deberta-v2")
+    (source / "tokenizer.json").unlink()
+    (source / "tokenizer_config.json").write_text('{"do_lower_case": false, "vocab_type": "spm"}')
+    special = {"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3}
+    named = {"pad_piece": "[PAD]", "bos_piece": "[CLS]", "eos_piece": "[SEP]", "unk_piece": "[UNK]"}
+    trainer.SentencePieceTrainer.train(
+        sentence_iterator=iter(corpus), model_prefix=str(source / "spm"), vocab_size=60, minloglevel=2,
+        **special, **named,
+    )  # fmt: skip
+    base = ready(source, tmp_path / "base")
+    assert (base / "tokenizer.json").exists()
+    assert not list(base.glob("*.model"))

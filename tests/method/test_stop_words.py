@@ -51,7 +51,7 @@ def test_a_list_of_ones_own_is_read_once_and_recorded(tmp_path: Path) -> None:
     resolved = ContrastiveSettings(stop_words=str(file)).model_dump()
     file.unlink()
     given = ContrastiveSettings(**resolved).stop_words
-    assert given == ("das", "der", "die")
+    assert given == ["das", "der", "die"]
     assert stop_words_of(given) == {"das", "der", "die"}
     assert stop_words_of("none") == frozenset()
     assert stop_words_of(ContrastiveSettings().stop_words) == negation_safe_stop_words()

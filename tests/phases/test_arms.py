@@ -28,6 +28,8 @@ ARMS: list[tuple[Phase, dict[str, Any]]] = [
     (DAE, {"decoder_sees": "random"}),
     (DAE, {"objective": "masked_language"}),
     (DAE, {"word_noise": "mask"}),
+    (DAE, {"decoder": "small"}),
+    (DAE, {"words": "pieces"}),
     (CL, {"objective": "supcon"}),
     (CL, {"objective": "multiple_negatives", "temperature": 0.05}),
 ]
@@ -152,3 +154,17 @@ def test_phase_1_may_follow_phase_2(base_models: dict[str, Path], dataset: Path,
     train(FT, dataset, first, out / "cl.dae.ft", max_epochs=1)
     assert len(list(load_encoder(first).children())) == 4  # projection, and bottleneck on top of it
     assert settings_of(first)["report"]["texts"]
+
+
+def test_what_auto_comes_to_is_the_same_training(base_models: dict[str, Path], dataset: Path, tmp_path: Path) -> None:
+    given: dict[str, dict[str, Any]] = {
+        "auto": {}, "own": {"decoder": "own", "words": "blanks"}, "small": {"decoder": "small"},
+        "pieces": {"words": "pieces"},
+    }  # fmt: skip
+    trained = {
+        name: settings_of(train(DAE, dataset, base_models["bert"], tmp_path / name, epochs=1, **changes))
+        for name, changes in given.items()
+    }
+    assert trained["auto"]["effective"] == trained["own"]["effective"]
+    assert len({settings["effective"] for settings in trained.values()}) == 3
+    assert trained["auto"]["report"] | {"decoder": "own", "share_left_whole": 0.0} == trained["auto"]["report"]

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ SAFETENSORS = {**NO_CODE, "use_safetensors": True}
 MODULES = "modules.json"
 KNOWN_MODULES = ("Transformer", "Pooling", "Dense", "Normalize", "LayerNorm", "Dropout")
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+SENTENCEPIECE = ("sentencepiece", "google.protobuf")
 PICKLES = "*.bin"
 CONVERT = (
     'python -c "import torch, safetensors.torch as s; s.save_file({{k: v.contiguous().clone() for k, v in '
@@ -42,8 +44,7 @@ _IN_SHORT = {
     "custom code which must be executed": "it needs code of its own, which is never run; use a model that transformers "
     "knows",
     "ignore_mismatched_sizes": "its weights have other shapes than its config.json says; fetch it again",
-    "Can't instantiate a processor": "its tokenizer cannot be read: a file is missing or damaged, or it needs `pip "
-    "install sentencepiece protobuf`",
+    "Can't instantiate a processor": "its tokenizer cannot be read: a file is missing or damaged; fetch it again",
 }
 _SHOWN = 3  # names of weights in a message
 _LOOKED_AT = 200  # tokens of a vocabulary that are tried as words
@@ -90,7 +91,20 @@ def transformer_folder(folder: Path) -> Path:
         raise ModelError(f"{first}: holds an adapter; merge it into its base model, save that, and name its folder")
     if not any((first / name).is_file() for name in WEIGHTS):
         raise ModelError(f"{first}: holds no weights ({WEIGHTS[0]}); fetch the model again")
+    pieces = sorted(first.glob("*.model"))
+    if pieces and not (first / "tokenizer.json").is_file() and not all(map(_installed, SENTENCEPIECE)):
+        raise ModelError(
+            f"{pieces[0]}: its tokenizer is read by sentencepiece and protobuf, which are not here: pip install "
+            "'threephase[sentencepiece]'"
+        )
     return first
+
+
+def _installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # a package above it
+        return False
 
 
 def _modules(folder: Path) -> list[Path]:

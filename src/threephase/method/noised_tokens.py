@@ -1,6 +1,7 @@
 """The noise of phase 1 on token ids: texts tokenised once, from which words can be left out or masked."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
@@ -65,7 +66,7 @@ class WordTokens:
     @property
     def seen(self) -> tuple[Sequence[str] | np.ndarray, ...]:
         """What noise acts on, for a fingerprint."""
-        return self._texts, np.array(sorted(self._by_characters))
+        return self._texts, np.array(sorted(self._by_characters), dtype=np.int64)
 
     def _between_blanks(self, row: int) -> list[str]:
         return [] if row in self._by_characters else self._texts[row].split()
@@ -199,14 +200,20 @@ class NoisedTexts(Dataset):
         self.clean = tokenise(encoder, texts)
         self.words = _words_of(encoder, texts, self.clean, settings)
         self.seen = self.words.seen
+        self.special = len(next(token_ids(encoder, [""], None)))  # tokens that every text has
         self.deletion_ratio = settings.deletion_ratio
         self.seed = seed
         self.purpose = purpose
 
+    @cached_property
     def left_whole(self) -> float:
-        """The share of texts of which noise can delete nothing, since one word at the least stays."""
+        """The share of texts of which noise can delete nothing, since one word at the least stays.
+
+        A text that is one token to the base model, be it an unknown one, is one word at the most.
+        """
         rows = np.unique(np.linspace(0, len(self) - 1, min(len(self), LOOKED_AT), dtype=int))
-        return float(np.mean([self.words.words(int(row)) < 2 for row in rows]))
+        two = self.special + 2
+        return float(np.mean([len(self.clean[row]) < two or self.words.words(int(row)) < 2 for row in rows]))
 
     def __len__(self) -> int:
         return len(self.clean)
@@ -235,12 +242,13 @@ def training_texts(
 ) -> NoisedTexts:
     """The texts that phase 1 trains on. Raises DataError where noise would leave more than half of them whole."""
     noised = NoisedTexts(encoder, texts, settings, seed, "dae-noise")
-    if settings.deletion_ratio and (share := noised.left_whole()) > 0.5:
+    if settings.deletion_ratio and (share := noised.left_whole) > 0.5:
         other = "auto" if settings.words in ("blanks", "nltk") else "pieces"
-        advice = "" if settings.words == "pieces" else f"say `words: {other}` under dae, or "
+        advice = "" if settings.words == "pieces" else f"say `words: {other}` under dae, "
         raise DataError(
             f"the noise of phase 1 would leave {share:.0%} of the texts whole: with `words: {settings.words}` they "
-            f"have one word each, and one stays; {advice}take variants without dae and joint"
+            f"have one word each, or one token, and one stays; {advice}take a base model that knows their script, or "
+            "variants without dae and joint"
         )
     return noised
 

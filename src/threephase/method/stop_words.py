@@ -32,7 +32,7 @@ def negation_safe_stop_words() -> frozenset[str]:
     return frozenset(ENGLISH_STOP_WORDS) - {"not", "no", "nor"}
 
 
-def stop_words_of(given: str | tuple[str, ...]) -> frozenset[str]:
+def stop_words_of(given: str | list[str]) -> frozenset[str]:
     """The stop words that a setting names: "english", "none", or the words themselves."""
     if given == "english":
         return negation_safe_stop_words()

@@ -180,7 +180,7 @@ def seen_and_told(
 ) -> tuple[list[Any], dict[str, Any]]:
     """What reconstruction sees besides texts and settings, for a fingerprint, and what a report says of it."""
     seen = [*noised.seen, *to_validate.seen, [loss.kind]]
-    return seen, {"decoder": loss.kind, "share_left_whole": round(noised.left_whole(), 4)}
+    return seen, {"decoder": loss.kind, "share_left_whole": round(noised.left_whole, 4)}
 
 
 def _masked_language(

@@ -10,7 +10,7 @@ from threephase.settings.common import AtLeast, Count, LabelShare, PhaseSettings
 Ratio = Annotated[float, Field(ge=1.0)]
 
 
-def _words_in(file: Path) -> tuple[str, ...]:
+def _words_in(file: Path) -> list[str]:
     """The words of a file, one on each line. Raises ValueError where it is no such file."""
     if not file.is_file():
         raise ValueError(f"'{file}' is no file; say english, none, or the path of a file with a word on each line")
@@ -20,7 +20,7 @@ def _words_in(file: Path) -> tuple[str, ...]:
         raise ValueError(f"'{file}' cannot be read ({error}); save it as UTF-8, a word on each line") from None
     if not words or any(len(word.split()) > 1 for word in words):
         raise ValueError(f"'{file}' is no list of words; put one word on each line")
-    return tuple(sorted(words))
+    return sorted(words)
 
 
 class PairSettings(SeesTest, LabelShare):
@@ -69,7 +69,7 @@ class PairSettings(SeesTest, LabelShare):
         "resized, its texts go to lower case and each stands beside itself without stop words.",
         json_schema_extra={"source": "Section 3.2.1; released code"},
     )
-    stop_words: str | tuple[str, ...] = Field(
+    stop_words: str | list[str] = Field(
         "english",
         description="What that noise deletes: 'english', scikit-learn's list without negations; 'none'; or a file of "
         "yours for another language, with a word on each line. What it holds is what is resolved and recorded.",
@@ -103,8 +103,8 @@ class PairSettings(SeesTest, LabelShare):
 
     @field_validator("stop_words", mode="after")
     @classmethod
-    def _listed(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        return given if given in ("english", "none") or isinstance(given, tuple) else _words_in(Path(given))
+    def _listed(cls, given: str | list[str]) -> str | list[str]:
+        return given if given in ("english", "none") or isinstance(given, list) else _words_in(Path(given))
 
     @model_validator(mode="after")
     def _ratios_in_order(self) -> Self:
