@@ -17,13 +17,15 @@ SETTINGS = "settings.json"
 
 
 @contextmanager
-def without_library_bars() -> Iterator[None]:
-    """No bars for the loading of weights, which takes a moment."""
-    shown = logging.is_progress_bar_enabled()
+def without_library_words() -> Iterator[None]:
+    """No bars for the loading of weights, which takes a moment, and no reports of what is accounted for here."""
+    shown, before = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(before)
         if shown:
             logging.enable_progress_bar()
 
@@ -56,7 +58,7 @@ class Model:
         if "cleaning" not in self.trained:
             raise CheckpointError(f"{folder}: does not say how its texts were cleaned; train it anew")
         self.cleaning: Literal["paper", "released"] = self.trained["cleaning"]
-        with without_library_bars():
+        with without_library_words():
             self._predictor = load_predictor(folder, self.trained)
 
     @property

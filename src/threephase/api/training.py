@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from threephase import console
-from threephase.api.model import without_library_bars
+from threephase.api.model import without_library_words
 from threephase.artifacts import layout
 from threephase.artifacts.folders import ORIGIN, failure_of, writing
 from threephase.baselines.loading import baseline_named
@@ -149,10 +149,10 @@ def _undisturbed_draws() -> Iterator[None]:
 
 @contextmanager
 def _said_by(verbose: bool) -> Iterator[None]:
-    """A bar for each phase on the terminal, or none; the libraries' own bars never."""
+    """A bar for each phase on the terminal, or none; the libraries' own words never."""
     before, console.terminal = console.terminal, sys.stderr if verbose else StringIO()
     try:
-        with without_library_bars():
+        with without_library_words():
             yield
     finally:
         console.terminal = before
