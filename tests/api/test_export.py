@@ -85,6 +85,7 @@ def test_the_example_prints_a_label_for_each_text(exported: Path) -> None:
     assert [label for label, *_ in found] == [
         Model(exported).classes[place] for place in Model(exported).probabilities(texts).argmax(axis=1)
     ]
+    assert not [*exported.rglob("cleaning*.pyc")]  # it leaves nothing behind
 
 
 def test_the_card_says_data_scores_with_interval_and_licence(results: Path, exported: Path) -> None:

@@ -6,14 +6,15 @@ python example.py "a text" "another text"
 import json
 import sys
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import torch
-from cleaning import clean  # type: ignore[import-not-found]
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
 FOLDER = Path(__file__).parent
+clean = run_path(str(FOLDER / "cleaning.py"))["clean"]  # an import would leave its bytecode in this folder
 
 
 class TextClassifier:

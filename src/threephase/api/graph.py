@@ -1,5 +1,9 @@
 """Encoder and head as one ONNX graph."""
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -43,7 +47,7 @@ def write_graph(classifier: Classifier, folder: Path) -> None:
     dynamic = {0: Dim("texts"), 1: Dim("tokens", max=longest)}
     size = sum(weight.nbytes for weight in classifier.parameters())
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), _quiet():
             torch.onnx.export(
                 Whole(classifier).eval(),
                 (sample["input_ids"], sample["attention_mask"]),
@@ -63,3 +67,17 @@ def write_graph(classifier: Classifier, folder: Path) -> None:
     fast.enable_truncation(longest)
     fast.enable_padding(direction=tokenizer.padding_side, pad_id=tokenizer.pad_token_id, pad_token=tokenizer.pad_token)
     fast.save(str(folder / "tokenizer.json"))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporter says of packages and names that do not matter here; its errors still come."""
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        exporter.setLevel(level)

@@ -30,6 +30,7 @@ def push(folder: Path, repository: str, private: bool = True) -> str:
             folder_path=folder,
             commit_message="Upload a classifier of threephase",
             delete_patterns=f"{ONNX}/*",
+            ignore_patterns="*__pycache__*",
         )
     except (HTTPError, OfflineModeIsEnabled, OSError, ValueError) as error:
         line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -20,8 +20,12 @@ def add_commands(commands: Any) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
     from threephase.api.export import CARD, export
 
+    disable_progress_bar()
+    set_verbosity_error()
     export(arguments.model, arguments.folder, arguments.onnx)
     print(f"wrote {arguments.folder}; read {arguments.folder / CARD}, which says what is known of it")
     return 0
