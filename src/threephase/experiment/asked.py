@@ -8,7 +8,7 @@ from typing import Any
 from threephase.artifacts import layout
 from threephase.artifacts.folders import COMPLETE, DATASET, ORIGIN, read_json
 from threephase.data.packages import package_folder
-from threephase.data.places import files_of, hash_of_files, local_files
+from threephase.data.places import at_home, hash_of_files, local_paths
 from threephase.errors import ConfigError, DataError
 from threephase.experiment.config import Config
 from threephase.experiment.recipe import Probed, Recipe, Run, checkpoints_of
@@ -403,7 +403,7 @@ def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], roo
     try:
         if there is None and given.source.package is not None:
             package_folder(given.source.package)
-        raw = hash_of_files(local_files(given.source))
+        raw = hash_of_files(local_paths(given.source))
     except DataError as error:
         if there is None:
             raise ConfigError(f"config: datasets.{dataset}: {error}") from None
@@ -419,5 +419,6 @@ def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], roo
 def _raw_of_model(models: Mapping[str, BaseModelSettings], model: str) -> str | None:
     """Hash of the files of a base model that is a folder of the user's."""
     given = models[model]
-    local = given.hub is None and given.package is None and Path(str(given.path)).is_dir()
-    return hash_of_files(files_of(Path(str(given.path)))) if local else None
+    folder = at_home(Path(str(given.path)))
+    local = given.hub is None and given.package is None and folder.is_dir()
+    return hash_of_files([folder]) if local else None

@@ -44,9 +44,10 @@ class CopyColumns(Settings):
 class Source(Settings):
     """Where the rows of a dataset lie: on a hub, below a URL, in a Python package, or in files of your own.
 
-    A split is named as its kind does: a hub's split; else the path of a file (.csv, .tsv, .jsonl, .parquet, each
-    also .gz), a pattern (`part-*.csv`), or a folder. A folder holds such files; or one folder for each class
-    with a .txt file for each row; or one text file for each column, a line for each row.
+    A split is named as its kind does: a hub's split; else the path of a file (.csv, .tsv, .jsonl, .json, .parquet,
+    .xlsx, each also .gz), a pattern (`part-*.csv`), or a folder; `~` is the home folder. A folder holds such files,
+    also in folders that name a column's value (`label=sport/part-0.parquet`); or one folder for each class with a .txt
+    file for each row; or one text file for each column, a line for each row.
     """
 
     hub: str | None = Field(None, description="Dataset of a Hugging Face hub, `owner/name`; needs network once.")
@@ -64,6 +65,11 @@ class Source(Settings):
     labels: list[str] = Field(["label"], min_length=1, description="Columns that hold the labels, coarse to fine.")
     label_map: dict[str, str] = Field(
         {}, description="Other names for labels: {neg: negative}. Not named, not changed."
+    )
+    missing_labels: Literal["error", "unlabelled", "drop"] = Field(
+        "error",
+        description="What a training row without a label is: an error, one of the unlabelled rows for phase 1, or left "
+        "out.",
     )
     encodings: list[str] = Field(
         ["utf-8"], min_length=1, description="Encodings to try in this order; files that need a later one are counted."
