@@ -139,7 +139,12 @@ def _anchor(path: Path) -> Path:
 
 def _is_hidden(file: Path, below: Path) -> bool:
     """Whether a file, or a folder on the way to it, is one that tools keep for themselves."""
-    return any(part.startswith(".") or part in TOOLS_OWN for part in file.relative_to(below).parts)
+    return any(map(is_hidden_name, file.relative_to(below).parts))
+
+
+def is_hidden_name(name: str) -> bool:
+    """Whether a file or folder of that name is one that tools keep for themselves."""
+    return name.startswith(".") or name in TOOLS_OWN
 
 
 def _is_undecodable(file: Path) -> bool:

@@ -1,7 +1,6 @@
 """Raw rows from where they lie, every fault named with file, line and remedy before anything is made of them."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -175,14 +174,14 @@ def _checked(rows: pd.DataFrame, labels: list[str], label_map: dict[str, str]) -
 def _refuse_numbers(rows: pd.DataFrame, column: str) -> None:
     """Classes are names or whole numbers: measures, and numbers among names, are a mistake."""
     names = rows.drop_duplicates(column)
-    floats = names[names[column].map(_matches(_FLOAT))]
+    floats = names[names[column].map(is_fraction)]
     if len(floats):
         first = floats.iloc[0]
         raise DataError(
             f"{first['place']}: label '{first[column]}' in '{column}' is a number with a fraction, not a class; write "
             "whole numbers or names, or map it under `source.label_map`"
         )
-    whole = names[column].map(_matches(_WHOLE))
+    whole = names[column].map(lambda name: _WHOLE.fullmatch(name) is not None)
     if whole.any() and not whole.all():
         number, name = names[whole].iloc[0], names[~whole].iloc[0]
         raise DataError(
@@ -191,8 +190,9 @@ def _refuse_numbers(rows: pd.DataFrame, column: str) -> None:
         )
 
 
-def _matches(pattern: re.Pattern[str]) -> Callable[[str], bool]:
-    return lambda name: pattern.fullmatch(name) is not None
+def is_fraction(name: str) -> bool:
+    """Whether a label is a number with a fraction, which is a measure and no class."""
+    return _FLOAT.fullmatch(name) is not None
 
 
 def _and_more(faulty: pd.Series) -> str:
