@@ -266,7 +266,7 @@ def test_rows_fit_into_the_time_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source_csv: Path, base_models: dict[str, Path]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    config = grid(source_csv, base_models["bert"])
+    config = load(grid(source_csv, base_models["bert"]))
     with plan_of(config, 1, "t4") as whole:
         needed = whole.finish
         rows = whole.corpora["topics"].rows

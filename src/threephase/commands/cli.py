@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from threephase import __version__
+from threephase.console import open_closed_streams
 from threephase.errors import UserError, fault_of_machine, printable
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 if all is well, 1 if the answer is no, 2 if the question was wrong."""
+    open_closed_streams()
     parser = argparse.ArgumentParser(prog="threephase", description=__doc__)
     parser.add_argument("--version", action="version", version=f"threephase {__version__}")
     commands = parser.add_subparsers(required=True)
@@ -177,7 +179,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _config_check(arguments: argparse.Namespace) -> int:
     from shlex import quote
 
-    from threephase.commands.run import own_name
+    from threephase.console import own_name
     from threephase.experiment.reading import read
 
     config = read(arguments.configfile)
@@ -194,7 +196,7 @@ def _dag(arguments: argparse.Namespace) -> int:
     from threephase.commands.drawing import drawings, markdown, web_page
     from threephase.experiment.reading import read
 
-    if sys.stdin is None or sys.stdin.isatty():
+    if sys.stdin.isatty():
         raise UserError("dag: nothing is piped into it; run `make dag`, which pipes what Snakemake draws")
     drawn = drawings(sys.stdin.read(), read(arguments.configfile))
     pages = {"README.md": markdown}
@@ -215,7 +217,7 @@ def _init(arguments: argparse.Namespace) -> int:
     from shlex import quote
 
     from threephase.commands.own_data import look_at, refuse_taken, shown_name, write_config
-    from threephase.commands.run import own_name
+    from threephase.console import own_name
 
     if arguments.out:
         refuse_taken(arguments.out)

@@ -1,11 +1,9 @@
 """`threephase run`: Snakemake on this project's Snakefile, from any folder, with config files that were read first."""
 
 import os
-import shutil
 import sys
 from itertools import takewhile
 from pathlib import Path
-from shlex import quote
 
 import threephase
 from threephase.errors import UserError
@@ -50,12 +48,3 @@ def run(arguments: list[str]) -> int:
     called = command(arguments)
     sys.stdout.flush()
     os.execv(called[0], called)
-
-
-def own_name() -> str:
-    """How a person calls `threephase` from where they are: its name if that finds it, else its path."""
-    script = Path(sys.argv[0])
-    if script.name != "threephase":
-        return "threephase"
-    found = shutil.which("threephase")
-    return "threephase" if found and script.exists() and script.samefile(found) else quote(str(script))

@@ -13,7 +13,7 @@ from threephase.errors import ConfigError, DataError
 from threephase.experiment.config import Config
 from threephase.experiment.recipe import Probed, Recipe, Run, checkpoints_of
 from threephase.settings.base_model import BaseModelSettings
-from threephase.settings.dataset import SHOWN_ONLY, DatasetSettings, refuse_unknown_positive
+from threephase.settings.dataset import SHOWN_ONLY, DatasetSettings, refuse_unknown_positive, refuse_unknown_sizes
 from threephase.settings.layer import Layer
 
 # Settings of a source that act on rows after they were fetched.
@@ -394,8 +394,9 @@ def _plain(value: Any) -> Any:
 def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], root: Path, dataset: str) -> str | None:
     """Hash of the user's own files; where they are gone, of those that the splits here were made of.
 
-    Raises ConfigError for what is wrong with them or with a package, and for a positive class that the splits have not,
-    where they were made of these files by these settings; else the job that makes them looks.
+    Raises ConfigError for what is wrong with them or with a package, and for a class of `positive` or `class_sizes`
+    that the splits have not, where they were made of these files by these settings but for `class_sizes`; else the job
+    that makes them looks.
     """
     given = datasets[dataset]
     files = (layout.data(name, root) / DATASET for name in config.split_names(dataset))
@@ -408,9 +409,11 @@ def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], roo
         if there is None:
             raise ConfigError(f"config: datasets.{dataset}: {error}") from None
         raw = there.get("raw")
-    if there and (there["settings"], there.get("raw")) == (given.model_dump(mode="json", exclude=SHOWN_ONLY), raw):
+    wanted = given.model_dump(mode="json", exclude=SHOWN_ONLY) | {"class_sizes": None}
+    if there and (there["settings"] | {"class_sizes": None}, there.get("raw")) == (wanted, raw):
         try:
             refuse_unknown_positive(given.positive, there["label_names"])
+            refuse_unknown_sizes(given.class_sizes or (), there["label_names"][-1])
         except DataError as error:
             raise ConfigError(f"config: datasets.{dataset}: {error}") from None
     return raw

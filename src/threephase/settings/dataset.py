@@ -1,6 +1,7 @@
 """Settings of a dataset: where its rows come from, how they are cleaned and split."""
 
 import re
+from collections.abc import Collection, Iterable
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -23,6 +24,15 @@ def _rows(given: Any) -> Any:
     if isinstance(given, float) and given >= 1:
         raise ValueError(f"{given:g} is neither a whole number of rows nor a share below 1; write one of both")
     return given
+
+
+def refuse_unknown_sizes(sizes: Iterable[str], classes: Collection[str]) -> None:
+    """Raise DataError where `class_sizes` names what is no class of the training rows."""
+    unknown = sorted(set(sizes) - set(classes))
+    if unknown:
+        raise DataError(
+            f"class_sizes names no class of the data: {', '.join(unknown)}; there are {', '.join(sorted(classes)[:20])}"
+        )
 
 
 def refuse_unknown_positive(positive: str | None, label_names: list[list[str]]) -> None:
