@@ -215,7 +215,7 @@ COMMANDS = [
 ]
 OPTIONS = (
     "--configfile --config --out --text --label --encoding --name --model --test --validation --unlabelled --seed "
-    "--threads --cores --gpus --gpu -- -n -h --version"
+    "--threads --cores --gpus --gpu --directory -- -n -h --version"
 )
 VALUES = "rows.csv broken.yaml folder nowhere /dev/null / . ~ ~nobody/x * [ é a=b -1 1 nan bbc FT dae.cl"
 WORDS = [*OPTIONS.split(), *VALUES.split(), "", "x" * 300, "\0", "\udcff"]

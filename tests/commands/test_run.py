@@ -59,6 +59,31 @@ def test_what_would_halt_snakemakes_reader_never_reaches_it(text: str, tmp_path:
         command([str(tmp_path / "odd.yaml"), "-n"])
 
 
+def test_a_place_where_nothing_can_be_written_is_a_line(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*options: str) -> str:
+        assert main(["run", config, *options]) == 2
+        return capsys.readouterr().err
+
+    started = []
+    monkeypatch.setattr("os.execv", lambda path, arguments: started.append(arguments))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "results").symlink_to("nowhere")
+    assert "results: is no folder, but where results go; move it away" in said()
+    assert "file: is a file, not a folder to work in" in said("--directory", "file")
+    assert "file: is a file, not a folder to work in" in said("-d=file/below", "-n")
+    assert started == []
+    main(["run", config, "--directory", "elsewhere", "-n"])  # which Snakemake makes
+    (tmp_path / "nowhere").mkdir()
+    main(["run", config, "-n", "--", "--directory"])  # a target, however odd
+    assert len(started) == 2
+    monkeypatch.setattr("os.access", lambda place, how: False)  # as on a disk that is mounted for reading
+    assert f"run: {tmp_path}: cannot be written to; work in another folder (--directory FOLDER)" in said()
+    assert len(started) == 2
+
+
 def test_help_is_this_commands_own(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--help"]) == 0
     assert "usage: threephase run [CONFIG …]" in capsys.readouterr().out
