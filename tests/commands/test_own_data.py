@@ -385,11 +385,14 @@ def test_minutes_choose_limits_that_the_config_says(
 
     def within(config: Config, seconds: float, slots: int, least: int) -> Budget:
         asked.append((list(config.datasets), seconds, least))
-        return Budget(Limits(train=20, test=8), 590.0)
+        return Budget(Limits(train=20, test=8), 590.0)  # of seconds
 
     monkeypatch.setattr("threephase.plan.budget.within", within)
     assert main(["init", "rows.csv", "--minutes", "10"]) == 0
-    assert asked == [(["rows"], 600.0, 8)]
+    assert asked == [(["rows"], 600.0, 16)]
     config = read([Path("rows.yaml")])
     assert config.limits == Limits(train=20, test=8)
     assert "note: about 9 min 50 s with" in capsys.readouterr().out
+    assert main(["init", "rows.csv", "--minutes", "9.5", "--out", "own.yaml"]) == 2
+    assert "--minutes 9.5: the fewest rows that say anything take 9 min 50 s here" in capsys.readouterr().err
+    assert not Path("own.yaml").exists()

@@ -260,7 +260,10 @@ def _init_text(found: "OwnData", arguments: argparse.Namespace) -> str:
     slots = _slots()
     chosen = budget(found, text, arguments.minutes, slots)
     if chosen.seconds > 60 * arguments.minutes:
-        found.remarks.append(f"the fewest rows take {shown(chosen.seconds)}: fewer seeds or variants take less")
+        raise UserError(
+            f"--minutes {arguments.minutes:g}: the fewest rows that say anything take {shown(chosen.seconds)} here; "
+            "give more minutes, or leave --minutes out and take seeds or variants from the config"
+        )
     limits = chosen.limits.model_dump(exclude_none=True)
     shown_limits = ", ".join(f"{split}: {rows}" for split, rows in limits.items())
     found.remarks.append(

@@ -42,7 +42,7 @@ _REMEDIES = {
 TEST_SHARE = 0.2
 TOKENS_PER_WORD = 1.4
 SHORTEST, LONGEST = 16, 256
-CLASSES_ROWS = 4  # of each class on average, that limits leave at the least
+CLASSES_ROWS = 8  # of each class on average, that limits leave at the least
 
 
 @dataclass(frozen=True)
