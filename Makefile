@@ -11,7 +11,7 @@ TABLES = $(shell sed -nE 's/^(use rule [a-z0-9_]+ as|rule) ([a-z0-9_]+).*/\2/p' 
 quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup demo demo-full tables archive dag docs test test-fast test-kill lint audit bench lock clean
+.PHONY: help setup demo demo-full tables archive dag docs test test-fast test-kill fuzz lint audit bench lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,11 @@ test-fast: setup  ## what takes seconds, for daily work: no workflow, no cluster
 
 test-kill: setup  ## the tests of killed runs alone, with 120 kills of trainings and 12 of whole workflows
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --kills 120 tests/jobs/test_kills.py tests/workflow/test_faults.py
+
+# Minutes for each of the tests in the file.
+MINUTES ?= 5
+fuzz: setup  ## odd configs, data files, command lines and records for an hour: MINUTES=5 for each of a dozen kinds
+	@$(BIN)/python -m pytest -o timeout=0 --fuzz $(MINUTES) tests/test_fuzz.py
 
 lint: setup  ## formatters and linters alone
 	@$(BIN)/ruff check .

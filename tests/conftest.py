@@ -16,6 +16,7 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSF
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=30, help="how many trainings, evaluations and tables to kill")
+    parser.addoption("--fuzz", type=float, default=0.0, help="minutes for each kind of odd input, drawn at random")
 
 
 def seconds_of(item: pytest.Item) -> int:

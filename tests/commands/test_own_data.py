@@ -9,8 +9,10 @@ from conftest import made_up_rows
 
 from threephase.commands.cli import main
 from threephase.commands.own_data import TAKEN
+from threephase.experiment.config import Config
 from threephase.experiment.reading import read
-from threephase.settings.dataset import DatasetSettings
+from threephase.plan.budget import Budget
+from threephase.settings.dataset import DatasetSettings, Limits
 
 
 def test_init_finds_columns_writes_a_config_and_says_how_to_run_it(
@@ -244,3 +246,153 @@ def test_lengths_of_texts_without_blanks_are_those_of_their_signs(
     # 120 signs, a number of 1.4 tokens, two special ones: 124, in steps of 16
     assert read([Path("zh.yaml")]).hyperparameters.default.all.max_length == 128
     assert "note: texts without blanks between words: train 38, validation 10, test 12" in capsys.readouterr().out
+
+
+ROWS = made_up_rows({"sport": 40, "money": 40}).sample(frac=1, random_state=0)
+
+
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, pd.DataFrame]) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, rows in files.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        rows.to_parquet(name) if name.endswith(".parquet") else rows.to_csv(name, index=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "source"),
+    [
+        (["data"], {"train": "data/train.csv", "validation": "data/dev.csv", "test": "data/my-test.csv"}),
+        (["data/"], {"train": "data/train.csv", "validation": "data/dev.csv", "test": "data/my-test.csv"}),
+        (["data/train.csv"], {"train": "data/train.csv"}),
+        (["data/my-test.csv", "data/train.csv"], {"train": "data/train.csv", "test": "data/my-test.csv"}),
+        (["rows.csv", "--test", "data/train.csv"], {"train": "rows.csv", "test": "data/train.csv"}),
+        (["rows.csv", "data/dev.csv"], {"train": "rows.csv", "validation": "data/dev.csv"}),
+        (
+            ["rows.csv", "--unlabelled", "more.csv", "--validation", "data/dev.csv"],
+            {"train": "rows.csv", "validation": "data/dev.csv", "unlabelled": "more.csv"},
+        ),
+        (["hub"], {"train": "hub/train[-_]*.parquet", "test": "hub/test-00000.parquet"}),
+        (["by-folder"], {"train": "by-folder/train", "test": "by-folder/test"}),
+    ],
+)
+def test_parts_are_known_by_their_names_or_as_they_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], source: dict[str, str]
+) -> None:
+    files = {"data/train.csv": ROWS[:50], "data/dev.csv": ROWS[50:60], "data/my-test.csv": ROWS[60:], "rows.csv": ROWS}
+    files |= {"more.csv": ROWS[["text"]], "hub/train-00000.parquet": ROWS[:30], "hub/train-00001.parquet": ROWS[30:60]}
+    files |= {
+        "hub/test-00000.parquet": ROWS[60:],
+        "by-folder/train/a.csv": ROWS[:60],
+        "by-folder/test/a.csv": ROWS[60:],
+    }
+    in_folder(tmp_path, monkeypatch, files)
+    for folder in ("data", "hub"):
+        Path(folder, "README.md").write_text("What it is.")
+    assert main(["init", *given, "--out", "own.yaml"]) == 0
+    (settings,) = read([Path("own.yaml")]).datasets.values()
+    assert settings.source.named_splits == source
+    assert settings.test_size == (None if "test" in source else 0.2)
+    assert not settings.drop_leaks or "rows.csv" in given
+
+
+def test_parts_that_leave_a_choice_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_folder(tmp_path, monkeypatch, {f"data/{name}.csv": ROWS for name in ("a", "b", "test", "train", "train_2")})
+    for given, said in {
+        "data": "data/a.csv and b.csv: which of them are training rows? say which is which: init TRAIN --test FILE",
+        "data/a.csv data/b.csv": "data/a.csv and b.csv: which of them are training rows?",
+        "data/a.csv data/train.csv": "data/a.csv and train.csv: which of them are training rows?",
+        "data/test.csv data/test.csv": "data/test.csv: which are the training rows? No file is called train",
+        "data/a.csv --test data/none.csv": "data/none.csv: no such file; check the path",
+    }.items():
+        assert main(["init", *given.split(), "--out", "own.yaml"]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"threephase: {said}")
+        assert error.count("\n") == 1
+    assert not Path("own.yaml").exists()
+
+
+def test_leaks_and_rows_without_a_label_are_counted_and_handled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = pd.concat([ROWS[:60], ROWS[:5].assign(text=lambda rows: rows["text"] + " more", label=None)])
+    in_folder(tmp_path, monkeypatch, {"train.csv": train, "test.csv": ROWS[58:]})
+    assert main(["init", "train.csv", "test.csv", "--out", "own.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "train.csv: 60 rows for train, text in 'text', labels in 'label'" in said
+    assert "test.csv: 22 rows for test" in said
+    assert "note: 5 rows without a label; `missing_labels` makes them texts for phase 1" in said
+    assert "note: 2 rows outside of test have a test text; `drop_leaks` leaves them out" in said
+    (settings,) = read([Path("own.yaml")]).datasets.values()
+    assert (settings.drop_leaks, settings.source.missing_labels) == (True, "unlabelled")
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "text", "label"),
+    [
+        ({"subject": "text", "queue": "label"}, [], "subject", "queue"),
+        ({"no": "number", "subject": "text", "queue": "label", "score": "fraction"}, [], "subject", "queue"),
+        ({"subject": "text", "queue": "label", "team": "label"}, ["--label", "team"], "subject", "team"),
+        ({"title": "label", "body": "text"}, [], "body", "title"),
+    ],
+)
+def test_columns_are_guessed_by_what_they_hold_where_names_do_not_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    columns: dict[str, str], options: list[str], text: str, label: str,
+) -> None:  # fmt: skip
+    rows = ROWS.assign(number=range(80), fraction=[f"{place % 3}.5" for place in range(80)])
+    in_folder(tmp_path, monkeypatch, {"rows.csv": pd.DataFrame({name: rows[kind] for name, kind in columns.items()})})
+    assert main(["init", "rows.csv", *options]) == 0
+    (settings,) = read([Path("rows.yaml")]).datasets.values()
+    assert (settings.source.text, settings.source.labels) == (text, [label])
+    if not options:
+        assert f"note: '{label}' is taken for the label: it alone holds classes (--label)" in capsys.readouterr().out
+
+
+def test_two_columns_that_could_be_the_label_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = pd.DataFrame({"subject": ROWS["text"], "queue": ROWS["label"], "team": ROWS["label"]})
+    in_folder(tmp_path, monkeypatch, {"rows.csv": rows})
+    assert main(["init", "rows.csv"]) == 2
+    assert "which column is the label? 'queue' and 'team' could be; name it with --label" in capsys.readouterr().err
+
+
+def test_a_base_model_may_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_folder(tmp_path, monkeypatch, {"rows.csv": ROWS})
+    Path("my model").mkdir()
+    assert main(["init", "rows.csv", "--model", "my model"]) == 2
+    assert "--model my model: holds no config.json" in capsys.readouterr().err
+    Path("my model/config.json").write_text("{}")
+    for given, name in {"my model": "my-model", "owner/name.1": "name.1"}.items():
+        assert main(["init", "rows.csv", "--model", given, "--out", f"{name}.yaml"]) == 0
+        assert {each: model.path or model.hub for each, model in read([Path(f"{name}.yaml")]).models.items()} == {
+            name: given
+        }
+    assert main(["init", "rows.csv", "--model", "nowhere", "--out", "own.yaml"]) == 2
+    assert "--model nowhere: no folder, and no `owner/name` of a hub" in capsys.readouterr().err
+
+
+def test_minutes_choose_limits_that_the_config_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is measured is tested with the plan; here, what becomes of it."""
+    in_folder(tmp_path, monkeypatch, {"rows.csv": ROWS})
+    asked = []
+
+    def within(config: Config, seconds: float, slots: int, least: int) -> Budget:
+        asked.append((list(config.datasets), seconds, least))
+        return Budget(Limits(train=20, test=8), 590.0)  # of seconds
+
+    monkeypatch.setattr("threephase.plan.budget.within", within)
+    assert main(["init", "rows.csv", "--minutes", "10"]) == 0
+    assert asked == [(["rows"], 600.0, 16)]
+    config = read([Path("rows.yaml")])
+    assert config.limits == Limits(train=20, test=8)
+    assert "note: about 9 min 50 s with" in capsys.readouterr().out
+    assert main(["init", "rows.csv", "--minutes", "9.5", "--out", "own.yaml"]) == 2
+    assert "--minutes 9.5: the fewest rows that say anything take 9 min 50 s here" in capsys.readouterr().err
+    assert not Path("own.yaml").exists()

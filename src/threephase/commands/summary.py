@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from threephase.artifacts import layout
+from threephase.console import own_name
 from threephase.errors import UserError, printable
 from threephase.evaluation.checks import doubts, failed
 from threephase.tables.legend import without_legends
@@ -61,7 +62,7 @@ def _remedy(results: Path) -> str:
     """What to do where a config has no tables: run it, or name the one that has."""
     others = sorted(path.parent.name for path in layout.tables(None, results).glob("*/results.csv"))
     named = f", or name the config by --configfile (there are tables of: {', '.join(others)})" if others else ""
-    return f"run `threephase run` first{named}"
+    return f"run `{own_name()} run` first{named}"
 
 
 def _show(tables: list[Path]) -> None:

@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from threephase.artifacts import layout
+from threephase.console import own_name
 from threephase.errors import UserError
 from threephase.experiment.asked import Asked
 from threephase.experiment.config import Config
@@ -26,7 +27,7 @@ def phase_job_of(config: Config, dataset: str, model: str, recipe: str, seed: in
     for needed in (splits, *starts_from, *([Path(tuned)] if tuned else [])):
         if not needed.exists():
             raise UserError(
-                f"{needed}: missing, and the training starts from it; make it first: threephase run … -- {needed}"
+                f"{needed}: missing, and the training starts from it; make it first: {own_name()} run … -- {needed}"
             )
     sees_test = asked.sees_test(dataset, model, recipe)
     return PhaseJob(

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,10 +35,10 @@ class _Doubled(dict[str, Any]):
 
 
 def read_file(path: Path, columns: list[str], encodings: list[str], quotes: Quotes = "double") -> FileRows:
-    """Read the wanted columns of a .csv, .tsv, .jsonl or .parquet file, also gzipped.
+    """Read the wanted columns of a .csv, .tsv, .jsonl, .json, .parquet or .xlsx file, also gzipped.
 
-    `columns` are the text's and then those of the labels. The line is the one on which a row begins (of .parquet: the
-    row's number from 1). Raises DataError, with file and line, for what cannot be read.
+    `columns` are the text's and then those of the labels. The line is the one on which a row begins (of .parquet and
+    .json: the row's number from 1). Raises DataError, with file and line, for what cannot be read.
     """
     name = path.name.lower().removesuffix(".gz")
     content = content_of(path)
@@ -45,11 +46,14 @@ def read_file(path: Path, columns: list[str], encodings: list[str], quotes: Quot
         raise DataError(f"{path}: empty file; put rows in it, or take it out of the config")
     if name.endswith(".parquet"):
         return _parquet(path, content, columns)
+    if name.endswith(".xlsx"):
+        return _sheet(path, content, columns)
     text, later = decode(path, content, encodings)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise DataError(f"{path}: line {line}: a NUL byte; save the file as plain text (UTF-16 has an encoding name)")
-    rows = _jsonl(path, text, columns) if name.endswith(".jsonl") else _separated(path, text, columns, quotes)
+    is_json = name.endswith((".jsonl", ".json"))
+    rows = _json(path, text, columns) if is_json else _separated(path, text, columns, quotes)
     found = list(rows)
     if not found:
         raise DataError(f"{path}: a header and no rows; add rows, or take it out of the config")
@@ -64,8 +68,10 @@ def columns_of(path: Path, encodings: list[str], quotes: Quotes = "double") -> l
         raise DataError(f"{path}: empty file; put rows in it")
     if name.endswith(".parquet"):
         return list(_open_parquet(path, content).schema_arrow.names)
+    if name.endswith(".xlsx"):
+        return _cells(path, content)[0]
     text, _ = decode(path, content, encodings)
-    if name.endswith(".jsonl"):
+    if name.endswith((".jsonl", ".json")):
         first = next(_objects(path, text), None)
         return list(first[1]) if first else []
     separator = separator_of(path, text, quotes)
@@ -237,7 +243,7 @@ def _refuse_missing_columns(path: Path, columns: list[str], there: list[str]) ->
             raise DataError(f"{path}: no column '{name}'; it has: {shown}. Name yours under the dataset's `source`")
 
 
-def _jsonl(path: Path, text: str, columns: list[str]) -> Iterator[tuple[list[str | None], int]]:
+def _json(path: Path, text: str, columns: list[str]) -> Iterator[tuple[list[str | None], int]]:
     first = True
     for number, row in _objects(path, text):
         _refuse_missing_columns(path, columns if first else [], list(row))
@@ -246,19 +252,37 @@ def _jsonl(path: Path, text: str, columns: list[str]) -> Iterator[tuple[list[str
 
 
 def _objects(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a .jsonl file with their lines. NaN and infinities, which are no JSON, are missing values."""
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line, object_pairs_hook=_object, parse_constant=lambda _: None)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}: line {number}: not valid JSON: {_first_line(error)}; write it anew") from None
+    """The objects of a file with their lines, or with their numbers where it is one array of them."""
+    array = not path.name.lower().removesuffix(".gz").endswith(".jsonl") and not text.lstrip().startswith("{")
+    rows = _array(path, text) if array else _lines(path, text)
+    for number, row in rows:
+        where = f"{path}: {'row' if array else 'line'} {number}"
         if not isinstance(row, dict):
-            raise DataError(f'{path}: line {number}: not an object like {{"text": …, "label": …}}')
+            raise DataError(f'{where}: not an object like {{"text": …, "label": …}}')
         if isinstance(row, _Doubled):
-            raise DataError(f"{path}: line {number}: the key '{row.key}' stands there twice; drop one")
+            raise DataError(f"{where}: the key '{row.key}' stands there twice; drop one")
         yield number, row
+
+
+def _lines(path: Path, text: str) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield number, _value(f"{path}: line {number}", line)
+
+
+def _array(path: Path, text: str) -> Iterator[tuple[int, Any]]:
+    rows = _value(str(path), text)
+    if not isinstance(rows, list):
+        raise DataError(f'{path}: not an array of objects, [{{"text": …, "label": …}}, …]; write it so, or as lines')
+    return enumerate(rows, start=1)
+
+
+def _value(where: str, text: str) -> Any:
+    """A value of JSON. NaN and infinities, which are no JSON, are missing values."""
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=lambda _: None)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: not valid JSON: {_first_line(error)}; write it anew") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -304,6 +328,46 @@ def _parquet(path: Path, content: bytes, columns: list[str]) -> FileRows:
         for line, row in zip(lines, found, strict=True)
     ]
     return FileRows(values, lines)
+
+
+def _sheet(path: Path, content: bytes, columns: list[str]) -> FileRows:
+    """Rows of the first sheet, with their lines as a spreadsheet counts them."""
+    header, rows = _cells(path, content)
+    places = _places(path, header, columns)
+    filled = [(line, row) for line, row in enumerate(rows, start=2) if any(value is not None for value in row)]
+    if not filled:
+        raise DataError(f"{path}: a header and no rows; add rows, or take it out of the config")
+    values = [
+        [_plain(path, line, row[place]) if place < len(row) else None for place in places] for line, row in filled
+    ]
+    return FileRows(values, [line for line, _ in filled])
+
+
+def _cells(path: Path, content: bytes) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Header and rows of the first sheet of an .xlsx file, formulas by the values that were last seen."""
+    try:
+        import openpyxl
+    except ImportError:
+        raise DataError(
+            f"{path}: reading .xlsx needs openpyxl: pip install openpyxl; or save the sheet as .csv in UTF-8"
+        ) from None
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            size = sum(member.file_size for member in packed.infolist())
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, UnicodeError) as error:
+        raise DataError(f"{path}: not a whole .xlsx file: {_first_line(error)}; save it again") from None
+    if size > max(HARMLESS, LARGEST_EXPANSION * len(content)):
+        raise DataError(
+            f"{path}: grows to more than {LARGEST_EXPANSION} times its size; if that is right, save it as .csv"
+        )
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        rows = list(book.worksheets[0].iter_rows(values_only=True))
+    except Exception as error:  # whatever a damaged member of the archive raises in one of its many readers
+        raise DataError(f"{path}: not a whole .xlsx file: {_first_line(error)}; save it again") from None
+    if not rows:
+        raise DataError(f"{path}: empty sheet; put rows in the first one")
+    return ["" if name is None else str(name) for name in rows[0]], rows[1:]
 
 
 def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:

@@ -1,16 +1,15 @@
 """Raw rows from where they lie, every fault named with file, line and remedy before anything is made of them."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from threephase.artifacts.folders import ORIGIN, read_json, verify
-from threephase.data.files import content_of, decode, read_file
+from threephase.data.files import FileRows, content_of, decode, read_file
 from threephase.data.packages import package_folder, package_version
-from threephase.data.places import class_files, files_of, has_known_format
+from threephase.data.places import ENDINGS_SHOWN, at_home, class_files, files_of, has_known_format, partition_of
 from threephase.errors import DataError
 from threephase.settings.dataset import Source
 
@@ -50,15 +49,23 @@ def read_source(source: Source, downloaded: Path | None = None) -> RawRows:
         origin |= read_json(downloaded / ORIGIN)
     splits, later_files = {}, 0
     for split, name in source.named_splits.items():
-        where = root / (f"{split}.parquet" if source.kind == "hub" else name)
+        where = at_home(root / (f"{split}.parquet" if source.kind == "hub" else name))
         labels = [] if split == "unlabelled" else source.labels
         names = source.label_columns[: len(labels)]
         rows, later = _read(where, source, labels)
-        rows = _checked(rows.set_axis(["text", *names, "place"], axis=1), names, source.label_map)
+        rows = rows.set_axis(["text", *names, "place"], axis=1)
         inside = rows["place"].str.removeprefix(f"{root}/") if root != Path() else rows["place"]
+        if where != root / name:
+            inside = name + inside.str.removeprefix(str(where))  # where '~' lies is another place on another machine
         splits[split] = rows.assign(source=inside.astype("str"))
         later_files += later
         origin[split] = name
+    if source.missing_labels != "error":
+        splits, origin["without_label"] = _with_labels_alone(splits, source)
+    splits = {
+        split: _checked(rows, [name for name in source.label_columns if name in rows], source.label_map)
+        for split, rows in splits.items()
+    }
     labelled = pd.concat([rows for split, rows in splits.items() if split != "unlabelled"], ignore_index=True)
     for column in source.label_columns:
         _refuse_numbers(labelled, column)
@@ -78,14 +85,43 @@ def _read(path: Path, source: Source, labels: list[str]) -> tuple[pd.DataFrame, 
     files = files_of(path)
     wrong = [file for file in files if not has_known_format(file)]
     if wrong:
-        raise DataError(f"{wrong[0]}: not a .csv, .tsv, .jsonl or .parquet file (or one of these as .gz)")
-    read = [read_file(file, columns, source.encodings, source.quotes) for file in files]
+        raise DataError(f"{wrong[0]}: not a {ENDINGS_SHOWN}; take it away, or name others")
+    read = [_read_file(file, path, columns, source) for file in files]
     rows = [
         [*values, f"{file}: line {line}"]
         for file, table in zip(files, read, strict=True)
         for values, line in zip(table.values, table.lines, strict=True)
     ]
     return pd.DataFrame(rows, dtype=object), sum(table.later_encoding for table in read)
+
+
+def _read_file(file: Path, path: Path, columns: list[str], source: Source) -> FileRows:
+    """The rows of a file below a source's path, with what the folders on the way say of them all."""
+    given = partition_of(file, path)
+    inside = [name for name in columns if name not in given]
+    if not inside:
+        raise DataError(f"{file}: its folders name every column wanted; name the column of the text")
+    table = read_file(file, inside, source.encodings, source.quotes)
+    if len(inside) == len(columns):
+        return table
+    found = (dict(zip(inside, row, strict=True)) | given for row in table.values)
+    return table._replace(values=[[row[name] for name in columns] for row in found])
+
+
+def _with_labels_alone(splits: dict[str, pd.DataFrame], source: Source) -> tuple[dict[str, pd.DataFrame], int]:
+    """The splits with training rows without a label among the unlabelled ones, or left out; how many those are."""
+    rows = splits["train"]
+    missing = (rows[source.label_columns].fillna("").astype("str").apply(lambda names: names.str.strip()) == "").any(
+        axis=1
+    )
+    splits = splits | {"train": rows[~missing].reset_index(drop=True)}
+    if missing.all():
+        raise DataError(f"{rows['place'].iloc[0]}: no training row has a label in '{source.labels[-1]}'; fill some")
+    if missing.any() and source.missing_labels == "unlabelled":
+        parts = [splits["unlabelled"]] if "unlabelled" in splits else []
+        parts.append(rows.loc[missing, ["text", "place", "source"]])
+        splits["unlabelled"] = pd.concat(parts, ignore_index=True)
+    return splits, int(missing.sum())
 
 
 def _read_columns(path: Path, columns: list[str], source: Source) -> tuple[pd.DataFrame, int]:
@@ -128,8 +164,8 @@ def _checked(rows: pd.DataFrame, labels: list[str], label_map: dict[str, str]) -
         missing = names == ""
         if missing.any():
             raise DataError(
-                f"{rows['place'][missing.idxmax()]}: no label in '{column}'{_and_more(missing)}; fill it, or move "
-                "rows without label to a file of their own, `unlabelled`"
+                f"{rows['place'][missing.idxmax()]}: no label in '{column}'{_and_more(missing)}; fill it, or say "
+                "by `source.missing_labels` what becomes of training rows without: unlabelled, drop"
             )
         rows[column] = names.map(lambda name: label_map.get(name, name)).astype("str")
     return rows
@@ -138,14 +174,14 @@ def _checked(rows: pd.DataFrame, labels: list[str], label_map: dict[str, str]) -
 def _refuse_numbers(rows: pd.DataFrame, column: str) -> None:
     """Classes are names or whole numbers: measures, and numbers among names, are a mistake."""
     names = rows.drop_duplicates(column)
-    floats = names[names[column].map(_matches(_FLOAT))]
+    floats = names[names[column].map(is_fraction)]
     if len(floats):
         first = floats.iloc[0]
         raise DataError(
             f"{first['place']}: label '{first[column]}' in '{column}' is a number with a fraction, not a class; write "
             "whole numbers or names, or map it under `source.label_map`"
         )
-    whole = names[column].map(_matches(_WHOLE))
+    whole = names[column].map(lambda name: _WHOLE.fullmatch(name) is not None)
     if whole.any() and not whole.all():
         number, name = names[whole].iloc[0], names[~whole].iloc[0]
         raise DataError(
@@ -154,8 +190,9 @@ def _refuse_numbers(rows: pd.DataFrame, column: str) -> None:
         )
 
 
-def _matches(pattern: re.Pattern[str]) -> Callable[[str], bool]:
-    return lambda name: pattern.fullmatch(name) is not None
+def is_fraction(name: str) -> bool:
+    """Whether a label is a number with a fraction, which is a measure and no class."""
+    return _FLOAT.fullmatch(name) is not None
 
 
 def _and_more(faulty: pd.Series) -> str:

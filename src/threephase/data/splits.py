@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from threephase.data.cleaning import clean
 from threephase.errors import DataError
 from threephase.seeding import generator
-from threephase.settings.dataset import SPLITS, DatasetSettings, Fold
+from threephase.settings.dataset import SPLITS, DatasetSettings, Fold, refuse_unknown_sizes
 
 MERGED = "other"  # the class that `rare: merge` makes of the rare ones
 EXAMPLES = 3
@@ -359,6 +359,7 @@ def _fewer(before: dict[str, pd.DataFrame], after: dict[str, pd.DataFrame]) -> d
 def _of_class_sizes(rows: pd.DataFrame, sizes: dict[str, int], label: str, seed: int) -> np.ndarray:
     """Places of the wanted number of rows of each class that `sizes` names; other classes stay whole."""
     available = rows[label].value_counts()
+    refuse_unknown_sizes(sizes, available.index)
     chosen = []
     for place, name in enumerate(sorted(available.index)):
         members = np.flatnonzero(rows[label] == name)
@@ -366,9 +367,6 @@ def _of_class_sizes(rows: pd.DataFrame, sizes: dict[str, int], label: str, seed:
         if wanted > len(members):
             raise DataError(f"class_sizes wants {wanted} rows of class '{name}', but only {len(members)} are left")
         chosen.append(generator(seed, "class-sizes", place).choice(members, size=wanted, replace=False))
-    unknown = set(sizes) - set(available.index)
-    if unknown:
-        raise DataError(f"class_sizes names no class of the data: {', '.join(sorted(unknown))}")
     return np.sort(np.concatenate(chosen))
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from threephase.artifacts import layout
 from threephase.artifacts.folders import COMPLETE, DATASET, ORIGIN, read_json
 from threephase.data.packages import package_folder
-from threephase.data.places import files_of, hash_of_files, local_files
+from threephase.data.places import at_home, hash_of_files, local_paths
 from threephase.errors import ConfigError, DataError
 from threephase.experiment.config import Config
 from threephase.experiment.recipe import Probed, Recipe, Run, checkpoints_of
 from threephase.settings.base_model import BaseModelSettings
-from threephase.settings.dataset import SHOWN_ONLY, DatasetSettings, refuse_unknown_positive
+from threephase.settings.dataset import SHOWN_ONLY, DatasetSettings, refuse_unknown_positive, refuse_unknown_sizes
 from threephase.settings.layer import Layer
 
 # Settings of a source that act on rows after they were fetched.
@@ -394,8 +394,9 @@ def _plain(value: Any) -> Any:
 def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], root: Path, dataset: str) -> str | None:
     """Hash of the user's own files; where they are gone, of those that the splits here were made of.
 
-    Raises ConfigError for what is wrong with them or with a package, and for a positive class that the splits have not,
-    where they were made of these files by these settings; else the job that makes them looks.
+    Raises ConfigError for what is wrong with them or with a package, and for a class of `positive` or `class_sizes`
+    that the splits have not, where they were made of these files by these settings but for `class_sizes`; else the job
+    that makes them looks.
     """
     given = datasets[dataset]
     files = (layout.data(name, root) / DATASET for name in config.split_names(dataset))
@@ -403,14 +404,16 @@ def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], roo
     try:
         if there is None and given.source.package is not None:
             package_folder(given.source.package)
-        raw = hash_of_files(local_files(given.source))
+        raw = hash_of_files(local_paths(given.source))
     except DataError as error:
         if there is None:
             raise ConfigError(f"config: datasets.{dataset}: {error}") from None
         raw = there.get("raw")
-    if there and (there["settings"], there.get("raw")) == (given.model_dump(mode="json", exclude=SHOWN_ONLY), raw):
+    wanted = given.model_dump(mode="json", exclude=SHOWN_ONLY) | {"class_sizes": None}
+    if there and (there["settings"] | {"class_sizes": None}, there.get("raw")) == (wanted, raw):
         try:
             refuse_unknown_positive(given.positive, there["label_names"])
+            refuse_unknown_sizes(given.class_sizes or (), there["label_names"][-1])
         except DataError as error:
             raise ConfigError(f"config: datasets.{dataset}: {error}") from None
     return raw
@@ -419,5 +422,6 @@ def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], roo
 def _raw_of_model(models: Mapping[str, BaseModelSettings], model: str) -> str | None:
     """Hash of the files of a base model that is a folder of the user's."""
     given = models[model]
-    local = given.hub is None and given.package is None and Path(str(given.path)).is_dir()
-    return hash_of_files(files_of(Path(str(given.path)))) if local else None
+    folder = at_home(Path(str(given.path)))
+    local = given.hub is None and given.package is None and folder.is_dir()
+    return hash_of_files([folder]) if local else None

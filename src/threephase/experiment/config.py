@@ -21,7 +21,7 @@ from pydantic import (
 
 from threephase.artifacts import layout
 from threephase.data.hub import places_below_url
-from threephase.data.places import local_copy
+from threephase.data.places import at_home, local_copy
 from threephase.errors import ConfigError, DownloadError
 from threephase.experiment.grid import GridBlock, runs_of
 from threephase.experiment.recipe import BASELINE, UNSEEDED, Recipe, Run, Step, Steps, prefixes
@@ -443,7 +443,7 @@ class Config(Settings):
         """The settings of a dataset under the config's limits and `data_root`. Raises ConfigError without a copy."""
         given = self.datasets[name]
         limits = self.limits.model_dump(exclude_unset=True) | given.limits.model_dump(exclude_unset=True)
-        source = given.source if self.data_root is None else local_copy(Path(self.data_root), name, given)
+        source = given.source if self.data_root is None else local_copy(at_home(Path(self.data_root)), name, given)
         return given.model_copy(update={"limits": Limits(**limits), "source": source})
 
     def split_names(self, dataset: str) -> list[str]:
@@ -464,8 +464,9 @@ class Config(Settings):
         """The settings of a base model under `model_root`. Raises ConfigError for a missing copy."""
         given = self.models[name]
         if self.model_root is None:
-            return given
-        folder = Path(self.model_root) / name
+            local = given.path is not None and given.package is None
+            return given.model_copy(update={"path": str(at_home(Path(str(given.path))))}) if local else given
+        folder = at_home(Path(self.model_root)) / name
         if not (folder / "config.json").is_file():
             raise ConfigError(f"config: model_root: {folder}: holds no config.json; put a copy of the model there")
         return BaseModelSettings(title=given.title, path=str(folder), normalize=given.normalize)

@@ -46,6 +46,7 @@ def job(log: str, threads: int, title: str, online: bool = False, gpus: int = 0)
     The job ends with the workflow that started it, however that ends. A UserError is shown as its one line, and so
     is what the machine lacked; any other failure as its last line and the place of the log.
     """
+    console.open_closed_streams()
     leave_with_workflow()
     _pass_path_on()
     run_warm(title)

@@ -12,6 +12,7 @@ import torch
 
 from threephase.artifacts import layout
 from threephase.artifacts.folders import COMPLETE, DATASET, ORIGIN, read_json, writing
+from threephase.console import own_name
 from threephase.data.sources import read_source
 from threephase.data.splits import split
 from threephase.data.store import write_dataset
@@ -445,7 +446,7 @@ def _dataset(config: Config, name: str, scratch: Path) -> Path:
         return made
     if settings.source.kind in ("hub", "url"):
         raise UserError(
-            f"the plan needs the texts of '{name}'; download them first: threephase run <the same files> "
+            f"the plan needs the texts of '{name}'; download them first: {own_name()} run <the same files> "
             "--until dataset base_model, or name copies: --config data_root=<folder>"
         )
     raw = read_source(settings.source)
@@ -462,7 +463,7 @@ def _model(config: Config, name: str, scratch: Path) -> Path:
         return made
     if settings.hub:
         raise UserError(
-            f"the plan needs the base model '{name}'; download it first: threephase run <the same files> "
+            f"the plan needs the base model '{name}'; download it first: {own_name()} run <the same files> "
             "--until base_model, or name a copy: --config model_root=<folder>"
         )
     with writing(scratch) as folder:

@@ -96,6 +96,10 @@ class Corpus:
             folder, {name: len(texts) for name, texts in splits.items()}, [splits["train"][row] for row in sample]
         )
 
+    def of_rows(self, rows: dict[str, float]) -> "Corpus":
+        """With so many rows of each split."""
+        return replace(self, rows=rows, factor=self.factor * rows["train"] / self.rows["train"])
+
     def full(self, expected: ExpectedRows, in_folds: bool = False) -> "Corpus":
         """With the rows that the dataset is known to have, where it has fewer here.
 

@@ -1,6 +1,7 @@
 """Settings of a dataset: where its rows come from, how they are cleaned and split."""
 
 import re
+from collections.abc import Collection, Iterable
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -25,6 +26,15 @@ def _rows(given: Any) -> Any:
     return given
 
 
+def refuse_unknown_sizes(sizes: Iterable[str], classes: Collection[str]) -> None:
+    """Raise DataError where `class_sizes` names what is no class of the training rows."""
+    unknown = sorted(set(sizes) - set(classes))
+    if unknown:
+        raise DataError(
+            f"class_sizes names no class of the data: {', '.join(unknown)}; there are {', '.join(sorted(classes)[:20])}"
+        )
+
+
 def refuse_unknown_positive(positive: str | None, label_names: list[list[str]]) -> None:
     """Raise DataError where the positive class is none of the classes of any level."""
     if positive is not None:
@@ -44,9 +54,10 @@ class CopyColumns(Settings):
 class Source(Settings):
     """Where the rows of a dataset lie: on a hub, below a URL, in a Python package, or in files of your own.
 
-    A split is named as its kind does: a hub's split; else the path of a file (.csv, .tsv, .jsonl, .parquet, each
-    also .gz), a pattern (`part-*.csv`), or a folder. A folder holds such files; or one folder for each class
-    with a .txt file for each row; or one text file for each column, a line for each row.
+    A split is named as its kind does: a hub's split; else the path of a file (.csv, .tsv, .jsonl, .json, .parquet,
+    .xlsx, each also .gz), a pattern (`part-*.csv`), or a folder; `~` is the home folder. A folder holds such files,
+    also in folders that name a column's value (`label=sport/part-0.parquet`); or one folder for each class with a .txt
+    file for each row; or one text file for each column, a line for each row.
     """
 
     hub: str | None = Field(None, description="Dataset of a Hugging Face hub, `owner/name`; needs network once.")
@@ -64,6 +75,11 @@ class Source(Settings):
     labels: list[str] = Field(["label"], min_length=1, description="Columns that hold the labels, coarse to fine.")
     label_map: dict[str, str] = Field(
         {}, description="Other names for labels: {neg: negative}. Not named, not changed."
+    )
+    missing_labels: Literal["error", "unlabelled", "drop"] = Field(
+        "error",
+        description="What a training row without a label is: an error, one of the unlabelled rows for phase 1, or left "
+        "out.",
     )
     encodings: list[str] = Field(
         ["utf-8"], min_length=1, description="Encodings to try in this order; files that need a later one are counted."
