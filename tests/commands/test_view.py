@@ -1,4 +1,4 @@
-"""The view of a run, from records as Snakemake logs them: what is said, time left, and that a broken picture ends nothing."""
+"""The view of a run, from records as Snakemake logs them: what is said, time left, a picture that breaks."""
 
 import io
 import json
