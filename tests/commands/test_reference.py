@@ -75,7 +75,7 @@ def test_show_says_where_each_value_comes_from(capsys: pytest.CaptureFixture[str
     assert main(["config", "show", "bbc", "all-MiniLM-L6-v2", "No Imb.", "--all", *config]) == 0
     everything = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["head_dropout", "0.3", "default"] in everything
-    assert everything.index(["imbalance", "none", "variant"]) < everything.index(["maxratio", "10", "default"])
+    assert everything.index(["imbalance", "none", "variant"]) < everything.index(["maxratio", "4.0", "default"])
     assert main(["config", "show", "bbc", "all-MiniLM-L6-v2", "no imb.", *config]) == 2
     assert "unknown variant 'no imb.'; did you mean 'No Imb.'?" in capsys.readouterr().err
 
