@@ -15,6 +15,7 @@ from threephase.commands.run import OWN_CONFIG, SNAKEFILE, command
 from threephase.console import own_name
 from threephase.errors import ConfigError, UserError
 
+VIEW = ["--logger", "threephase"]
 GOOD = (
     "datasets: {d: {source: {train: x.csv}, test_size: 9}}\nmodels: {m: {path: m}}\nvariants: {FT: [ft]}\n"
     "grid: [{seeds: [1]}]\n"
@@ -30,9 +31,11 @@ def config(tmp_path: Path) -> str:
 def test_config_files_stand_first_and_the_rest_is_snakemakes(config: str) -> None:
     started = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--configfile"]
     assert command([config, config, "-n", "--cores", "2", "--", "table3"]) == [
-        *started, config, config, "-n", "--cores", "2", "--", "table3"
+        *started, config, config, "-n", "--cores", "2", *VIEW, "--", "table3"
     ]  # fmt: skip
-    assert command(["--cores", "2"]) == [*started, str(OWN_CONFIG), "--cores", "2"]
+    assert command(["--cores", "2"]) == [*started, str(OWN_CONFIG), "--cores", "2", *VIEW]
+    assert command(["--json"]) == [*started, str(OWN_CONFIG), "--logger-threephase-json", *VIEW]
+    assert command(["--logger", "other"]) == [*started, str(OWN_CONFIG), "--logger", "other"]
     assert command([config, "--", "--configfile"])[-2:] == ["--", "--configfile"]  # a target, however odd
 
 

@@ -20,8 +20,8 @@ from threephase.phases.joint import JOINT
 from threephase.phases.run import Phase
 from threephase.plan.budget import within
 from threephase.plan.calibration import Pace, Trial, measured
-from threephase.plan.report import Plan, Training, plan_of, shown
-from threephase.plan.schedule import Job, finish, longest_chain
+from threephase.plan.report import Plan, Training, plan_of
+from threephase.plan.schedule import Job, finish, longest_chain, shown
 from threephase.plan.speed import BASELINE, Assumed, Measured
 from threephase.plan.work import Cell, Corpus, Shape, Work
 from threephase.settings.dataset import ExpectedRows, Limits

@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in ("dataset", "model", "variant"):
         show.add_argument(name, help=f"{name} of the config")
     show.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/config.yaml")], help="config files")
+    show.add_argument("--all", action="store_true", help="also what is at its default, after what is not")
     show.set_defaults(run=_config_show)
     check = config.add_parser("check", help="read config files before Snakemake does, whoever they come from")
     check.add_argument("configfile", type=Path, nargs="+", help="config files, each laid over those before it")
@@ -206,7 +207,12 @@ def _config_show(arguments: argparse.Namespace) -> int:
         resolved = config.phase_settings(arguments.dataset, arguments.model, recipe).model_dump()
         origins = config.origins(arguments.dataset, arguments.model, recipe)
         print(f"{recipe}: baseline {recipe.baseline}" if recipe.baseline else f"{recipe}: phase {recipe.phase}")
-        print(tabulate([[name, value, origins[name][1]] for name, value in resolved.items()], tablefmt="plain"))
+        rows = [[name, value, origins[name][1]] for name, value in resolved.items()]
+        changed = [row for row in rows if row[-1] != "default"]
+        usual = [row for row in rows if row[-1] == "default"]
+        print(tabulate([*changed, *(usual if arguments.all else [])], tablefmt="plain"))
+        if usual and not arguments.all:
+            print(f"and {len(usual)} settings at their defaults; --all shows them")
         print()
     return 0
 

@@ -17,6 +17,7 @@ HELP = """Reads config files, each laid over those before it, and runs Snakemake
   threephase run my-data.yaml -n               what would run, and why
   threephase run my-data.yaml                  all of it, on all cores
   threephase run my-data.yaml -- table3        one table and what it needs
+  threephase run my-data.yaml --json           one event a line, for programs
 Without a config file: the project's own, the demo. Every option: snakemake --help."""
 
 
@@ -38,7 +39,15 @@ def command(arguments: list[str]) -> list[str]:
     paths = [Path(config) for config in configs] or [OWN_CONFIG]
     read(paths, shipped=OWN_CONFIG.parent)
     started = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
-    return [*started, "--configfile", *map(str, paths), *options]
+    return [*started, "--configfile", *map(str, paths), *_viewed(own), *options[len(own) :]]
+
+
+def _viewed(options: list[str]) -> list[str]:
+    """Options of Snakemake with this project's view, unless another logger is named; `--json` is an option of it."""
+    named = any(option.partition("=")[0] == "--logger" for option in options)
+    others = [option for option in options if option != "--json"]
+    as_json = ["--logger-threephase-json"] if len(others) < len(options) else []
+    return [*others, *as_json, *([] if named else ["--logger", "threephase"])]
 
 
 def run(arguments: list[str]) -> int:

@@ -15,6 +15,7 @@ from typing import TextIO
 from threephase import console
 from threephase.errors import UserError, fault_of_machine, printable
 from threephase.jobs.gpus import acquire
+from threephase.jobs.telling import tell_view
 from threephase.jobs.warm import leave_with_workflow, run_warm
 
 
@@ -49,11 +50,12 @@ def job(log: str, threads: int, title: str, online: bool = False, gpus: int = 0)
     console.open_closed_streams()
     leave_with_workflow()
     _pass_path_on()
+    tell_view(log, sys.stderr)
     run_warm(title)
     started = time.monotonic()
     outcome = Outcome()
     with Path(log).open("w", encoding="utf-8", buffering=1) as file:
-        console.terminal = _redirect_output(file.fileno())
+        tell_view(log, _redirect_output(file.fileno()))
         configure_process(threads, online)
         keep_freed_memory()
         try:

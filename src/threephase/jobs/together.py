@@ -24,6 +24,7 @@ from threephase.errors import InterruptionError, UserError, fault_of_machine
 from threephase.jobs.frame import configure_process, keep_freed_memory
 from threephase.jobs.guard import refuse_test_split
 from threephase.jobs.phase import phase_named
+from threephase.jobs.telling import tell_view_too
 from threephase.jobs.warm import FOLDER, FORKED, WORKFLOW, leave_with_workflow
 from threephase.phases.run import Phase, run_phase
 
@@ -126,7 +127,11 @@ def _take_part(place: Path) -> None:
     if rank:
         logging.getLogger().setLevel(logging.WARNING)
     with suppress(OSError):
-        console.terminal = Path(os.devnull if rank else request["terminal"]).open("a", encoding="utf-8")  # noqa: SIM115
+        terminal = Path(os.devnull if rank else request["terminal"]).open("a", encoding="utf-8")  # noqa: SIM115
+        if rank:
+            console.terminal = terminal
+        else:
+            tell_view_too(terminal)
     guarded = request["guarded"]
     try:
         with refuse_test_split(Path(guarded)) if guarded else nullcontext():

@@ -32,6 +32,7 @@ from typing import NoReturn
 
 import psutil
 
+from threephase import console
 from threephase.jobs.private import is_private
 
 FOLDER, FORKED, WORKFLOW = "THREEPHASE_WARM", "THREEPHASE_FORKED", "THREEPHASE_WORKFLOW"
@@ -99,7 +100,7 @@ def run_warm(title: str = "") -> None:
     if not code:
         print(
             f"✗ {title}: killed; was it the lack of memory? Then lower `batch_size`, or --cores",
-            file=sys.stderr,
+            file=console.terminal,
             flush=True,
         )
     os._exit(int(code) if code else DIED)

@@ -22,7 +22,7 @@ from threephase.experiment.config import Config
 from threephase.experiment.recipe import Recipe, Run
 from threephase.plan import speed
 from threephase.plan.calibration import Trial, measured
-from threephase.plan.schedule import Job, finish, longest_chain
+from threephase.plan.schedule import Job, finish, longest_chain, shown
 from threephase.plan.speed import Assumed, Measured, Speed
 from threephase.plan.work import Cell, Corpus, Shape, Work, checkpoint_bytes
 from threephase.settings.dataset import SHOWN_ONLY
@@ -410,17 +410,6 @@ class Plan:
 
 def _units() -> str:
     return "GPUs" if torch.cuda.is_available() else "processors"
-
-
-def shown(seconds: float) -> str:
-    """`45 s`, `5 min 40 s`, `3 h 20 min`, `4.2 days`."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    if seconds < 48 * 3600:
-        return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
-    return f"{seconds / 86400:.1f} days"
 
 
 def _bytes(number: float) -> str:

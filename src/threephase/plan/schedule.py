@@ -57,3 +57,14 @@ def finish(jobs: list[Job], slots: int) -> float:
                 number += 1
                 heapq.heappush(ready, (-left[child.name], number, child))
     return now
+
+
+def shown(seconds: float) -> str:
+    """`45 s`, `5 min 40 s`, `3 h 20 min`, `4.2 days`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+    return f"{seconds / 86400:.1f} days"

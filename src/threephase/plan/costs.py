@@ -1,0 +1,49 @@
+"""What each training of a grid costs beside the others, for the time left of a run; nothing is measured.
+
+python -m threephase.plan.costs CONFIG…  (started by the view of a run) prints JSON: `trainings`, lists of rule, what
+tells them apart (their wildcards, by name) and operations; `others`, seconds by rule of jobs that train no network.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from threephase.experiment.config import Config
+from threephase.experiment.reading import read
+from threephase.jobs.warm import leave_with_workflow
+from threephase.plan import speed
+from threephase.plan.report import Plan, Training, plan_of
+
+KINDEST = 19  # of priorities
+
+
+def costs_of(plan: Plan, config: Config) -> dict[str, Any]:
+    """The costs of a plan's trainings that are not there yet, and of the studies before them."""
+    trainings: list[tuple[str, tuple[str, ...], float]] = [
+        (training.phase, (training.dataset, training.model, str(training.recipe), str(training.seed)),
+         plan.work(training).operations)
+        for training in plan.trainings if not training.is_there
+    ]  # fmt: skip
+    groups = {(run.dataset, run.model, config.group_of(run.recipe)) for run in config.runs() if not run.recipe.baseline}
+    for dataset, model, group in sorted(groups) if config.tuned else []:
+        trial = sum(
+            plan.work(Training(dataset, model, 0, part)).operations for part in config.tuned_recipe(group).prefixes
+        )
+        tuning = config.tuning
+        operations = tuning.trials * len(tuning.seeds) * trial / tuning.workers
+        trainings.append(("study_worker", (dataset, group, model), operations))
+    others = {
+        "dataset": speed.DATA, "audit": speed.AUDIT, "base_model": speed.MODEL, "evaluate": speed.TEST,
+        "probe": speed.PROBE, "probe_base": speed.PROBE, "baseline": speed.BASELINE, "all": 0.0,
+    }  # fmt: skip
+    return {"trainings": trainings, "others": others}
+
+
+if __name__ == "__main__":
+    leave_with_workflow()
+    os.nice(KINDEST)
+    config = read([Path(path) for path in sys.argv[1:]])
+    with plan_of(config, slots=1, gpu="t4", missing=True) as plan:
+        print(json.dumps(costs_of(plan, config)))
