@@ -237,7 +237,7 @@ def test_any_command_line_is_an_answer_or_a_line(
         monkeypatch.setattr("sys.stdin", io.StringIO(rng.choice(["", "flowchart TB", "\0"])))
         words = [rng.choice(WORDS) for _ in range(rng.randint(0, 5))]
         if rng.random() < 0.05:
-            words.append("".join(rng.choices(string.printable, k=8)))
+            words.append("".join(rng.choices(string.printable[:-5], k=8)))
         command = rng.choice(COMMANDS).split()
         if command in (["plan"], ["train"]):
             words += ["--configfile", "broken.yaml"]  # whose costs are not measured, which takes minutes
