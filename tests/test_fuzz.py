@@ -227,13 +227,17 @@ def test_any_command_line_is_an_answer_or_a_line(
     Path("rows.csv").write_bytes(FILES[".csv"])
     Path("broken.yaml").write_text("datasets: 7")
     Path("folder").mkdir()
-    monkeypatch.setattr("os.execv", lambda path, arguments: None)
+
+    def becomes_another(path: str, arguments: list[str]) -> None:
+        raise SystemExit(0)
+
+    monkeypatch.setattr("os.execv", becomes_another)
 
     def check(rng: random.Random) -> None:
         monkeypatch.setattr("sys.stdin", io.StringIO(rng.choice(["", "flowchart TB", "\0"])))
         words = [rng.choice(WORDS) for _ in range(rng.randint(0, 5))]
         if rng.random() < 0.05:
-            words.append("".join(rng.choices(string.printable, k=8)))
+            words.append("".join(rng.choices(string.printable[:-5], k=8)))
         command = rng.choice(COMMANDS).split()
         if command in (["plan"], ["train"]):
             words += ["--configfile", "broken.yaml"]  # whose costs are not measured, which takes minutes

@@ -81,10 +81,11 @@ def test_a_place_where_nothing_can_be_written_is_a_line(
     main(["run", config, "--directory", "elsewhere", "-n"])  # which Snakemake makes
     (tmp_path / "nowhere").mkdir()
     main(["run", config, "-n", "--", "--directory"])  # a target, however odd
-    assert len(started) == 2
+    main(["run"])
+    assert len(started) == 3
     monkeypatch.setattr("os.access", lambda place, how: False)  # as on a disk that is mounted for reading
     assert f"run: {tmp_path}: cannot be written to; work in another folder (--directory FOLDER)" in said()
-    assert len(started) == 2
+    assert len(started) == 3
 
 
 def test_help_is_this_commands_own(capsys: pytest.CaptureFixture[str]) -> None:

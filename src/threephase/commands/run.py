@@ -65,7 +65,7 @@ def working_folder(arguments: list[str]) -> Path:
     """Where Snakemake will work: here, or in the folder that its option `--directory` names last."""
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     folder = "."
-    for option, following in zip(own, [*own[1:], ""], strict=True):
+    for option, following in zip(own, [*own, ""][1:], strict=True):
         name, sign, value = option.partition("=")
         if name in {"--directory", "-d"}:
             folder = value if sign else following
