@@ -18,6 +18,7 @@ include: "rules/phases.smk"
 include: "rules/baselines.smk"
 include: "rules/evaluation.smk"
 include: "rules/probes.smk"
+include: "rules/embeddings.smk"
 include: "rules/tables.smk"
 include: "rules/report.smk"
 
