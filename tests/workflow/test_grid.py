@@ -77,7 +77,7 @@ def test_the_terminal_names_each_job_and_is_free_of_library_noise(grid: Path) ->
     assert "warn" not in shown.lower()
     assert "**topics, tiny**: 3-Phase " in shown[shown.index("# What came out") :]
     logs = [path.read_text() for path in (grid / "results/logs").rglob("*.log")]
-    assert len(logs) == 2 + 1 + 8 + 9 + 5 + 13  # data and model, audit, trainings, probes, evaluations, tables
+    assert len(logs) == 2 + 1 + 8 + 9 + 5 + 4 + 13 + 1  # data and model … evaluations, embeddings, tables, pictures
     assert not [line for log in logs for line in log.splitlines() if "warning" in line.lower()]
 
 
@@ -122,7 +122,7 @@ def test_a_config_with_a_name_shares_runs_and_leaves_the_tables_of_another_alone
 ) -> None:
     for name in ("results", ".snakemake"):
         shutil.copytree(grid / name, tmp_path / name)
-    before = {path: path.read_bytes() for path in (tmp_path / "results/tables").iterdir()}
+    before = {path: path.read_bytes() for path in (tmp_path / "results/tables").iterdir() if path.is_file()}
     write_config(tmp_path, source_csv, tiny_bert, name="mine", grid=[{"variants": ["3-Phase", "FT"], "seeds": [1]}])
     done = snakemake(tmp_path)
     assert not [line for line in done.stderr.splitlines() if re.match(r"✓ (dae|cl|ft|test|probe|data) ", line)]

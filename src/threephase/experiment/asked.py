@@ -224,6 +224,11 @@ class Asked:
             "embeddings": {title: str(folder) for title, folder in self.mapped(dataset, model).items()},
         }
 
+    def all_pictures(self) -> list[str]:
+        """The file that closes the pictures of each dataset with each base model."""
+        folders = (layout.pictures(*cell, self.config.name, self.root) for cell in self.cells())
+        return [f"{folder}/{COMPLETE}" for folder in folders]
+
     def picture_input(self, dataset: str, model: str) -> list[str]:
         """The files that close what these pictures are made of."""
         runs = self.runs_of(self.config.variants)
@@ -281,11 +286,9 @@ class Asked:
                     *(self._probe(each) for each in checkpoints_of([run])),
                 ]
             )
-        for dataset, model in self.cells():
-            pictures = layout.pictures(dataset, model, self.config.name, self.root)
-            closing = [*self.mapped(dataset, model).values(), pictures]
-            found |= dict.fromkeys(folder / COMPLETE for folder in closing)
-        return list(found)
+        for cell in self.cells():
+            found |= dict.fromkeys(folder / COMPLETE for folder in self.mapped(*cell).values())
+        return [*found, *map(Path, self.all_pictures())]
 
     def runs_by_target(self) -> dict[str, list[Run]]:
         """The runs that each dataset and each variant stands for on the command line."""
