@@ -9,6 +9,10 @@ if not workflow.overwrite_configfiles:
     configfile: f"{workflow.basedir}/config/config.yaml"
 
 
+# What Snakemake's own report (snakemake --report) begins with.
+report: "workflow/report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/arrival.smk"
 include: "rules/data.smk"

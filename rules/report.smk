@@ -45,7 +45,12 @@ rule report:
         over_datasets=OVER_DATASETS,
         pictures=ASKED.all_pictures(),
     output:
-        f"{layout.table('report', experiment.name)}.html",
+        report(
+            f"{layout.table('report', experiment.name)}.html",
+            caption="../workflow/report/page.rst",
+            category="The page",
+            labels={"page": experiment.name or "What came out"},
+        ),
     log:
         f"{LOGS}/tables/report.log",
     group:

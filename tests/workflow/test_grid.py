@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -79,6 +80,20 @@ def test_the_terminal_names_each_job_and_is_free_of_library_noise(grid: Path) ->
     logs = [path.read_text() for path in (grid / "results/logs").rglob("*.log")]
     assert len(logs) == 2 + 1 + 8 + 9 + 5 + 4 + 13 + 1  # data and model … evaluations, embeddings, tables, pictures
     assert not [line for log in logs for line in log.splitlines() if "warning" in line.lower()]
+
+
+def test_snakemakes_own_report_shows_the_page_tables_and_figures_without_a_network(
+    grid: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for scheme in ("http", "https", "all"):
+        monkeypatch.setenv(f"{scheme}_proxy", "http://127.0.0.1:9")  # nobody answers there
+    snakemake(grid, "--report", str(grid / "own.zip"))
+    with ZipFile(grid / "own.zip") as archive:
+        names = {Path(name).name for name in archive.namelist()}
+        shown = "".join(archive.read(name).decode() for name in archive.namelist() if name.endswith("report.html"))
+    assert {"report.html", "table3_accuracy.csv", "table4_ablation.svg"} <= names
+    assert "The page" in shown
+    assert "paired over seeds and test rows" in shown  # a caption
 
 
 def test_nothing_runs_again_when_nothing_changed_even_when_touched(grid: Path) -> None:
