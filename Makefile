@@ -11,7 +11,7 @@ TABLES = $(shell sed -nE 's/^(use rule [a-z0-9_]+ as|rule) ([a-z0-9_]+).*/\2/p' 
 quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup demo demo-full tables archive dag docs test test-fast test-kill fuzz lint audit bench lock clean
+.PHONY: help setup demo demo-full tables report archive dag docs test test-fast test-kill fuzz lint audit bench lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ demo-full: setup  ## every ablation on uneven classes, five seeds, longer texts
 tables: setup  ## the tables again, from the runs that exist; trains nothing: make tables CONFIG=my-data.yaml
 	@$(BIN)/threephase run $(CONFIG) --quiet rules host --cores 1 --config 'tables={partial: true}' \
 	  --allowed-rules $(TABLES) --forcerun $(filter-out over_datasets audit_published,$(TABLES))
+
+report: setup  ## the page of everything that came out, and what it still needs: make report CONFIG=my-data.yaml
+	@$(BIN)/threephase run $(CONFIG) --quiet rules host --cores $(CORES) -- report
 
 archive:  ## results, config and Snakemake's records in one file; unpacked beside another checkout, nothing runs again
 	@tar -czf threephase-results.tar.gz --exclude=results/unfinished --exclude='results/studies/*/trainings' \

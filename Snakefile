@@ -9,6 +9,10 @@ if not workflow.overwrite_configfiles:
     configfile: f"{workflow.basedir}/config/config.yaml"
 
 
+# What Snakemake's own report (snakemake --report) begins with.
+report: "workflow/report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/arrival.smk"
 include: "rules/data.smk"
@@ -18,6 +22,7 @@ include: "rules/phases.smk"
 include: "rules/baselines.smk"
 include: "rules/evaluation.smk"
 include: "rules/probes.smk"
+include: "rules/embeddings.smk"
 include: "rules/tables.smk"
 include: "rules/report.smk"
 

@@ -64,6 +64,9 @@ CHECKPOINT = str(layout.checkpoint(*RUN))
 EVALUATION = str(layout.evaluation(*RUN))
 PROBE = str(layout.probe(*RUN))
 BASE_PROBE = str(layout.base_probe("{dataset}", "{model}"))
+EMBEDDING = str(layout.embedding(*RUN))
+BASE_EMBEDDING = str(layout.base_embedding("{dataset}", "{model}"))
+PICTURES = str(layout.pictures("{dataset}", "{model}", experiment.name))
 TUNING = str(layout.tuning("{dataset}", "{model}", "{group}"))
 LOGS = str(layout.LOGS)
 RUN_LOG = (
@@ -82,9 +85,21 @@ wildcard_constraints:
 
 
 def table_files(name, *endings):
-    """A table for reading, for papers and as numbers."""
+    """A table for reading, for papers and as numbers; the numbers, and a figure, are in Snakemake's own report too."""
     stem = layout.table(name, experiment.name)
-    return [f"{stem}.{ending}" for ending in ("csv", "md", "tex", *endings)]
+    captions = {
+        "csv": ("Tables", "../workflow/report/table.rst"),
+        "svg": ("Figures", "../workflow/report/figure.rst"),
+    }
+    files = []
+    for ending in ("csv", "md", "tex", *endings):
+        file = f"{stem}.{ending}"
+        if ending in captions:
+            category, caption = captions[ending]
+            labels = {"table": layout.TABLES.get(name, name)}
+            file = report(file, caption=caption, category=category, labels=labels)
+        files.append(file)
+    return files
 
 
 def training_data(*splits):

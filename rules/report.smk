@@ -1,4 +1,6 @@
-"""The page of everything that the tables say."""
+"""The page of everything that came out, and the pictures on it."""
+
+import yaml
 
 # As they stand on the page: what was judged, then what it rests on.
 REPORTED = [
@@ -10,6 +12,30 @@ REPORTED = [
     if name in tables_of(experiment, SHIPPED)
 ]
 
+# What of the config the page shows: what was asked for, and not how it was carried out.
+CONFIGURED = ("datasets", "limits", "models", "variants", "grid", "hyperparameters")
+
+
+rule pictures:
+    input:
+        asked(ASKED.picture_input, "dataset", "model"),
+    output:
+        f"{PICTURES}/{COMPLETE}",
+    log:
+        f"{LOGS}/pictures/{{dataset}}/{{model}}.log",
+    group:
+        grouped("tables")
+    conda:
+        "../environment.yml"
+    params:
+        asked=asked(ASKED.pictures, "dataset", "model"),
+        code=code("pictures"),
+        repaired=repairs_of(PICTURES),
+    message:
+        "pictures · {wildcards.dataset} · {wildcards.model}"
+    script:
+        "../workflow/scripts/pictures.py"
+
 
 rule report:
     input:
@@ -17,8 +43,14 @@ rule report:
         files=[getattr(rules, name).output for name in REPORTED],
         effects=expand(rules.effects.output, effect=experiment.tables.effects),
         over_datasets=OVER_DATASETS,
+        pictures=ASKED.all_pictures(),
     output:
-        f"{layout.table('report', experiment.name)}.html",
+        report(
+            f"{layout.table('report', experiment.name)}.html",
+            caption="../workflow/report/page.rst",
+            category="The page",
+            labels={"page": experiment.name or "What came out"},
+        ),
     log:
         f"{LOGS}/tables/report.log",
     group:
@@ -27,6 +59,9 @@ rule report:
         "../environment.yml"
     params:
         title=experiment.name or "What came out",
+        config=yaml.safe_dump(
+            {key: config[key] for key in CONFIGURED if key in config}, sort_keys=False
+        ),
         code=code("report"),
     message:
         "report · one page of everything"

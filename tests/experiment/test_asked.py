@@ -55,6 +55,23 @@ def test_a_baseline_of_texts_alone_is_asked_once_for_all_base_models(tmp_path: P
     assert asked.table(asked.config.variants)["variants"][-2:] == ["Centroid", "SVM"]
 
 
+def test_maps_are_of_one_run_of_the_reference_and_closed_folders_are_looked_through(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,label\na,b\n")
+    datasets = {"d": {"source": {"train": str(tmp_path / "rows.csv")}, "test_size": 2}}
+    asked = asked_of(tmp_path, datasets=datasets, grid=[{"seeds": [2, 1]}], name="mine")
+    root = tmp_path / "results"
+    recipe = asked.config.recipe_of(asked.config.reference)
+    assert asked.mapped("d", "m") == {"base model": root / "embeddings/d/m/base"} | {
+        part: root / "embeddings/d/m/seed2" / part for part in recipe.prefixes
+    }
+    closing = root / "tables/mine/pictures/d/m/complete.json"
+    assert asked.folders()[-1:] == [root / "tables/mine/pictures/d/n/complete.json"]
+    assert asked.folders().index(closing) > asked.folders().index(root / "embeddings/d/m/base/complete.json")
+    assert f"{root}/embeddings/d/m/base/complete.json" in asked.picture_input("d", "m")
+    some = asked_of(tmp_path, datasets=datasets, grid=[{"seeds": [2, 1]}], tables={"partial": True})
+    assert (some.mapped("d", "m"), some.cells()) == ({}, [])
+
+
 def test_claims_are_judged_by_the_variants_of_phases_alone(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("text,label\na,b\n")
     datasets = {"d": {"source": {"train": str(tmp_path / "rows.csv")}, "test_size": 2}}

@@ -56,6 +56,7 @@ def test_an_edit_reaches_the_scripts_that_run_it(copied: Path) -> None:
         "claims",
         "over_datasets",
         "verdict",
+        "pictures",
         "report",
     }
     assert changed_by(copied, "threephase/training/loop.py", "fused=True", "fused=False") == PHASES | STUDY

@@ -203,7 +203,7 @@ def test_the_command_says_all_of_it(
     monkeypatch.chdir(tmp_path)
     assert main(["plan", "--configfile", "grid.yaml", "--gpu", "h100", "--gpus", "2"]) == 0
     said = capsys.readouterr().out
-    chain = "base model → dae → cl → ft → probe → a table"
+    chain = "base model → dae → cl → ft → probe → pictures"
     for part in ("10 of them trainings: 6 runs have 12 phases", "| dae ", "Disk:", chain, "On 2 × H100"):
         assert part in said, said
     assert "Assumed of the GPU, not measured" in said

@@ -24,7 +24,8 @@ CENTROID, SVM, CHARACTERS, LOGREG, FROZEN = (
     "baseline-frozen_logreg",
 )  # fmt: skip
 OF_RUNS: Planned = {
-    (rule, "") for rule in ("results", "table3", "table4", "table6", "table7", "classes", "verdict", "report")
+    (rule, "")
+    for rule in ("results", "table3", "table4", "table6", "table7", "classes", "verdict", "pictures", "report")
 }
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -77,8 +78,22 @@ def test_the_terminal_names_each_job_and_is_free_of_library_noise(grid: Path) ->
     assert "warn" not in shown.lower()
     assert "**topics, tiny**: 3-Phase " in shown[shown.index("# What came out") :]
     logs = [path.read_text() for path in (grid / "results/logs").rglob("*.log")]
-    assert len(logs) == 2 + 1 + 8 + 9 + 5 + 13  # data and model, audit, trainings, probes, evaluations, tables
+    assert len(logs) == 2 + 1 + 8 + 9 + 5 + 4 + 13 + 1  # data and model … evaluations, embeddings, tables, pictures
     assert not [line for log in logs for line in log.splitlines() if "warning" in line.lower()]
+
+
+def test_snakemakes_own_report_shows_the_page_tables_and_figures_without_a_network(
+    grid: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for scheme in ("http", "https", "all"):
+        monkeypatch.setenv(f"{scheme}_proxy", "http://127.0.0.1:9")  # nobody answers there
+    snakemake(grid, "--report", str(grid / "own.zip"))
+    with ZipFile(grid / "own.zip") as archive:
+        names = {Path(name).name for name in archive.namelist()}
+        shown = "".join(archive.read(name).decode() for name in archive.namelist() if name.endswith("report.html"))
+    assert {"report.html", "table3_accuracy.csv", "table4_ablation.svg"} <= names
+    assert "The page" in shown
+    assert "paired over seeds and test rows" in shown  # a caption
 
 
 def test_nothing_runs_again_when_nothing_changed_even_when_touched(grid: Path) -> None:
@@ -122,7 +137,7 @@ def test_a_config_with_a_name_shares_runs_and_leaves_the_tables_of_another_alone
 ) -> None:
     for name in ("results", ".snakemake"):
         shutil.copytree(grid / name, tmp_path / name)
-    before = {path: path.read_bytes() for path in (tmp_path / "results/tables").iterdir()}
+    before = {path: path.read_bytes() for path in (tmp_path / "results/tables").iterdir() if path.is_file()}
     write_config(tmp_path, source_csv, tiny_bert, name="mine", grid=[{"variants": ["3-Phase", "FT"], "seeds": [1]}])
     done = snakemake(tmp_path)
     assert not [line for line in done.stderr.splitlines() if re.match(r"✓ (dae|cl|ft|test|probe|data) ", line)]

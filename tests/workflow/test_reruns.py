@@ -22,12 +22,14 @@ GRID = [{"seeds": [1]}]
 TABLES: Planned = {
     (rule, "")
     for rule in (
-        "results", "table3", "table4", "table6", "table7", "classes", "probes", "claims", "verdict", "report"
+        "results", "table3", "table4", "table6", "table7", "classes", "probes", "claims", "verdict", "pictures",
+        "report",
     )
 }  # fmt: skip
 ABOUT_DATA: Planned = {(rule, "") for rule in ("audit", "table1", "table2")}
 SETTINGS: Planned = {("table5", "")}
-PROBE_OF_BASE: Planned = {("probe", "")}
+OF_BASE: Planned = {("probe", ""), ("embed", "")}
+EMBEDDED: Planned = {("embed", "dae.cl"), ("embed", "dae.cl.ft")}  # what the reference's phases 2 and 3 leave
 
 
 def after_ft(recipe: str) -> Planned:
@@ -82,13 +84,13 @@ def test_a_cl_setting_reruns_cl_and_what_follows(checkout: Checkout, source_csv:
     changed = QUICK | {"cl": QUICK["cl"] | {"lr": 2e-3}}
     configure(checkout, source_csv, tiny_bert, hyperparameters={"default": changed})
     wanted = {("cl", "dae.cl"), ("probe", "dae.cl"), *after_ft("dae.cl.ft")}  # Joint has phase 1's
-    assert checkout.planned() == wanted | TABLES | SETTINGS
+    assert checkout.planned() == wanted | EMBEDDED | TABLES | SETTINGS
 
 
 def test_an_ft_setting_reruns_phase_3_alone(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:
     configure(checkout, source_csv, tiny_bert, hyperparameters={"default": QUICK | {"ft": {"max_epochs": 3}}})
     wanted = {job for recipe in ("dae.cl.ft", "joint.ft", "ft") for job in after_ft(recipe)}
-    assert checkout.planned() == wanted | TABLES | SETTINGS
+    assert checkout.planned() == wanted | {("embed", "dae.cl.ft")} | TABLES | SETTINGS
 
 
 def test_a_new_seed_trains_that_seed(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:
@@ -101,8 +103,9 @@ def test_a_new_dataset_trains_on_that_dataset(checkout: Checkout, source_csv: Pa
     both = {"topics": given, "more": given | {"split_seed": 1}}
     configure(checkout, source_csv, tiny_bert, datasets=both, grid=[*GRID[:0], {"seeds": [1], "variants": ["FT"]}])
     said = checkout.snakemake("--dry-run")
-    assert checkout.planned() == {("dataset", ""), *after_ft("ft"), *PROBE_OF_BASE, *TABLES, *ABOUT_DATA, *SETTINGS}
-    assert "dataset=topics" not in said
+    made = {("dataset", ""), *after_ft("ft"), ("embed", "ft"), *OF_BASE}
+    assert checkout.planned() == made | TABLES | ABOUT_DATA | SETTINGS
+    assert set(re.findall(r"^Job \d+: (?:data|ft|test|probe) · (\w+)", said, re.MULTILINE)) == {"more"}
 
 
 def test_an_edited_file_of_the_user_makes_its_dataset_anew_and_a_touched_one_does_not(
@@ -117,7 +120,8 @@ def test_an_edited_file_of_the_user_makes_its_dataset_anew_and_a_touched_one_doe
     own.touch()
     assert checkout.planned() == set()
     own.write_text(own.read_text() + "one match more,sport\n")
-    assert checkout.planned() == {("dataset", ""), *after_ft("ft"), *PROBE_OF_BASE, *TABLES, *ABOUT_DATA}
+    made = {("dataset", ""), *after_ft("ft"), ("embed", "ft"), *OF_BASE}
+    assert checkout.planned() == made | TABLES | ABOUT_DATA
     own.unlink()  # the splits are here, so that nothing needs the file
     assert checkout.planned() == set()
     shutil.rmtree(checkout.folder / "results/data")
@@ -131,14 +135,16 @@ def test_an_edited_audit_retrains_nothing(checkout: Checkout) -> None:
 
 def test_a_new_variant_shares_its_prefix(checkout: Checkout, source_csv: Path, tiny_bert: Path) -> None:
     configure(checkout, source_csv, tiny_bert, variants=VARIANTS | {"DAE+FT": ["dae", "ft"]})
-    tables = {(rule, "") for rule in ("results", "table4", "probes", "claims", "verdict", "report")}
+    tables = {(rule, "") for rule in ("results", "table4", "probes", "claims", "verdict", "pictures", "report")}
     assert checkout.planned() == after_ft("dae.ft") | tables
 
 
 def test_an_edited_module_reruns_the_phases_that_reach_it(checkout: Checkout) -> None:
     checkout.edit("src/threephase/phases/contrastive.py", lambda text: text.replace("draw * rounds", "rounds * draw"))
     edited = checkout.planned()
-    assert {rule for rule, _ in edited} == {"cl", "joint", "ft", "evaluate", "probe"} | {rule for rule, _ in TABLES}
+    assert {rule for rule, _ in edited} == {"cl", "joint", "ft", "evaluate", "probe", "embed"} | {
+        rule for rule, _ in TABLES
+    }
     assert ("ft", "ft") not in edited
     assert not any(recipe == "dae" for _, recipe in edited)
 
@@ -157,7 +163,7 @@ def test_edited_tables_are_made_again_and_nothing_else(checkout: Checkout) -> No
 
 def test_forcing_a_phase_reruns_it_and_what_follows(checkout: Checkout) -> None:
     assert checkout.planned("--forcerun", "cl") == {
-        ("cl", "dae.cl"), ("probe", "dae.cl"), *after_ft("dae.cl.ft"), *TABLES
+        ("cl", "dae.cl"), ("probe", "dae.cl"), *after_ft("dae.cl.ft"), *EMBEDDED, *TABLES
     }  # fmt: skip
 
 
@@ -177,7 +183,7 @@ def test_an_edit_of_the_machinery_reruns_nothing(checkout: Checkout) -> None:
 def test_edited_stop_words_rerun_phase_2_and_what_follows(checkout: Checkout) -> None:
     checkout.edit("src/threephase/method/stop_words.py", lambda text: text.replace('"no", ', ""))
     assert checkout.planned() == {
-        ("cl", "dae.cl"), ("probe", "dae.cl"), *after_ft("dae.cl.ft"),
+        ("cl", "dae.cl"), ("probe", "dae.cl"), *after_ft("dae.cl.ft"), *EMBEDDED,
         ("joint", "joint"), ("probe", "joint"), *after_ft("joint.ft"), *TABLES,
     }  # fmt: skip
 
@@ -259,7 +265,7 @@ def graph(checkout: Checkout, config: list[str]) -> list[Job]:
 # Rules that may stand on the test split, and what is made of it.
 MAY_SEE_TEST = {
     "dataset", "audit", "evaluate", "results", "effects", "over_datasets", "claims", "classes",
-    "verdict", "report",
+    "verdict", "embed", "embed_base", "pictures", "report",
     *(f"table{number}" for number in range(1, 8)),
 }  # fmt: skip
 NOT_OF_DATA = {"audit_published"}

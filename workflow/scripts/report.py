@@ -6,6 +6,12 @@ rule = snakemake
 with job(rule.log[0], rule.threads, "report") as outcome:
     from threephase.report.page import write_report
 
-    files = map(Path, [*rule.input.files, *rule.input.over_datasets, *rule.input.effects])
-    shown = write_report(rule.params.title, Path(rule.input.verdict[0]), files, Path(rule.output[0]))
+    shown = write_report(
+        rule.params.title,
+        Path(rule.input.verdict[0]),
+        map(Path, [*rule.input.files, *rule.input.over_datasets, *rule.input.effects]),
+        Path(rule.output[0]),
+        pictures=[Path(closing).parent for closing in rule.input.pictures],
+        config=rule.params.config,
+    )
     outcome.says(f"{shown} tables: {rule.output[0]}")

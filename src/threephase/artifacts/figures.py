@@ -24,11 +24,13 @@ def without_screen() -> Any:
 def save_figure(figure: "Figure", stem: Path) -> None:
     """Write a figure as `stem`.svg and `stem`.png.
 
-    Left to itself, an svg says when it was made and names its parts by a salt that is drawn for every file.
+    Left to itself, an svg says when it was made and names its parts by a salt that is drawn for every file. Its words
+    stay words, and what is behind it shows through: a page of any colour can take it in.
     """
     import matplotlib
 
-    with matplotlib.rc_context({"svg.hashsalt": "threephase"}), writing_file(stem.with_suffix(".svg")) as beside:
-        figure.savefig(beside, metadata={"Date": None}, bbox_inches="tight")
+    style = {"svg.hashsalt": "threephase", "svg.fonttype": "none"}
+    with matplotlib.rc_context(style), writing_file(stem.with_suffix(".svg")) as beside:
+        figure.savefig(beside, metadata={"Date": None}, bbox_inches="tight", transparent=True)
     with writing_file(stem.with_suffix(".png")) as beside:
         figure.savefig(beside, dpi=DPI, bbox_inches="tight")

@@ -112,6 +112,16 @@ def base_probe(dataset: str, model: str, root: Path = RESULTS) -> Path:
     return root / "probes" / dataset / model / "base"
 
 
+def embedding(dataset: str, model: str, seed: int | str, recipe: str, root: Path = RESULTS) -> Path:
+    """Where the phases of a recipe put the test texts."""
+    return root / "embeddings" / dataset / model / f"seed{seed}" / recipe
+
+
+def base_embedding(dataset: str, model: str, root: Path = RESULTS) -> Path:
+    """Where a base model puts them before any phase."""
+    return root / "embeddings" / dataset / model / "base"
+
+
 def tuning(dataset: str, model: str, group: str, root: Path = RESULTS) -> Path:
     """What a study found."""
     return root / "tuning" / dataset / model / group
@@ -130,6 +140,11 @@ def tables(config: str | None = None, root: Path = RESULTS) -> Path:
 def table(name: str, config: str | None = None, root: Path = RESULTS) -> Path:
     """A table's files, without their endings."""
     return tables(config, root) / TABLES.get(name, name)
+
+
+def pictures(dataset: str, model: str, config: str | None = None, root: Path = RESULTS) -> Path:
+    """The pictures of a dataset with a base model, each with its numbers."""
+    return tables(config, root) / "pictures" / dataset / model
 
 
 def unfinished(root: Path = RESULTS) -> Path:

@@ -180,6 +180,61 @@ class Asked:
         rule = self.config.phase_settings(dataset, model, classifier).max_length
         return {"settings": {"max_length": rule}, "code": self.code("probe")}
 
+    def embedding(self) -> Step:
+        """What the test texts are embedded with; the encoder knows the length of its texts."""
+        return {"settings": {"max_length": None}, "code": self.code("embed")}
+
+    def base_embedding(self, dataset: str, model: str) -> Step:
+        """What a base model embeds: texts as long as the classifiers see."""
+        return self.base_probe(dataset, model) | {"code": self.code("embed")}
+
+    def mapped(self, dataset: str, model: str) -> dict[str, Path]:
+        """Where the test texts of a dataset lie before and after each phase, a folder by what embeds them.
+
+        By one run of the reference, or of the next variant of phases where it has none; of repeated splits the first.
+        With `tables: {partial: true}` only what has been embedded.
+        """
+        runs = [run for run in self.runs if (layout.dataset_of(run.dataset), run.model) == (dataset, model)]
+        of_phases = [run for run in runs if not run.recipe.baseline]
+        of_phases.sort(key=lambda run: run.variant != self.config.reference)
+        found = {}
+        for name, _, seed, recipe in checkpoints_of(of_phases[:1]):
+            base = layout.base_embedding(name, model, self.root)
+            folder = base if seed is None else layout.embedding(name, model, seed, recipe, self.root)
+            found[recipe or "base model"] = folder
+        partial = self.config.tables.partial
+        return {title: folder for title, folder in found.items() if not partial or (folder / COMPLETE).exists()}
+
+    def cells(self) -> list[tuple[str, str]]:
+        """The datasets with base models that have runs, repeated splits as one."""
+        runs = self.runs_of(self.config.variants)
+        return list(dict.fromkeys((layout.dataset_of(run.dataset), run.model) for run in runs))
+
+    def pictures(self, dataset: str, model: str) -> dict[str, Any]:
+        """What the pictures of a dataset with a base model are made of."""
+        runs = [run for run in self.runs if (layout.dataset_of(run.dataset), run.model) == (dataset, model)]
+        there = [run for run in self.runs_of(self.config.variants) if run in runs]
+        return {
+            "runs": [tuple(map(_plain, run)) for run in there],
+            "asked": self.of_runs(there),
+            "missing": len(runs) - len(there),
+            "variants": self.config.main_variants,
+            "reference": self.config.reference,
+            "titles": self.config.titles(),
+            "embeddings": {title: str(folder) for title, folder in self.mapped(dataset, model).items()},
+        }
+
+    def all_pictures(self) -> list[str]:
+        """The file that closes the pictures of each dataset with each base model."""
+        folders = (layout.pictures(*cell, self.config.name, self.root) for cell in self.cells())
+        return [f"{folder}/{COMPLETE}" for folder in folders]
+
+    def picture_input(self, dataset: str, model: str) -> list[str]:
+        """The files that close what these pictures are made of."""
+        runs = self.runs_of(self.config.variants)
+        own = [run for run in runs if (layout.dataset_of(run.dataset), run.model) == (dataset, model)]
+        return [*self.evaluations(own), *(f"{folder}/{COMPLETE}" for folder in self.mapped(dataset, model).values())]
+
     def probed(self, runs: Iterable[Run]) -> list[Probed]:
         """What some runs rest on, each once. With `tables: {partial: true}` only what has been probed."""
         partial = self.config.tables.partial
@@ -231,7 +286,9 @@ class Asked:
                     *(self._probe(each) for each in checkpoints_of([run])),
                 ]
             )
-        return list(found)
+        for cell in self.cells():
+            found |= dict.fromkeys(folder / COMPLETE for folder in self.mapped(*cell).values())
+        return [*found, *map(Path, self.all_pictures())]
 
     def runs_by_target(self) -> dict[str, list[Run]]:
         """The runs that each dataset and each variant stands for on the command line."""

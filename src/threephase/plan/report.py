@@ -295,6 +295,8 @@ class Plan:
             for training in self.trainings
         ]
         tested = tuple(job.name for job in found if job.name.startswith(("test of", "probe of")))
+        cells = dict.fromkeys((layout.dataset_of(run.dataset), run.model) for run in self.config.runs())
+        found += [Job(f"pictures of {' · '.join(cell)}", speed.PICTURES, tested, "pictures") for cell in cells]
         return [*found, *(Job(f"table job {number}", speed.TABLE, tested, "a table") for number in range(self._tables))]
 
     def _parents(self, training: Training) -> tuple[str, ...]:
