@@ -27,11 +27,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@touch $@
 
 demo: setup  ## the embedded demo: BBC News with few labels, all-MiniLM-L6-v2; minutes on two cores, no hub
-	@$(BIN)/threephase run --quiet rules host --cores $(CORES)
+	@$(BIN)/threephase run --quiet host --cores $(CORES)
 	@$(BIN)/threephase summary results
 
 demo-full: setup  ## every ablation on uneven classes, five seeds, longer texts
-	@$(BIN)/threephase run config/config.yaml config/demo-full.yaml --quiet rules host --cores $(CORES)
+	@$(BIN)/threephase run config/config.yaml config/demo-full.yaml --quiet host --cores $(CORES)
 	@$(BIN)/threephase summary results
 
 # Every rule that is forced is asked for; two of them are made only where the config has what they show.

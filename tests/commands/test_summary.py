@@ -8,6 +8,11 @@ import pytest
 from threephase.artifacts import layout
 from threephase.commands.cli import main
 
+CAPTION = (
+    "Accuracy in %, of 200 rows.\n\n| d | m |\n|---|---|\n| 1 | 2 |\n\nLegend. What signs mean. " + "Long words. " * 30
+)
+VERDICT = "FT is above all."
+
 
 def finished(
     root: Path, name: str | None, *runs: tuple[str, float | None, str | None], split: str | None = None
@@ -19,7 +24,13 @@ def finished(
         dataset="d", split=split, model="m", seed=1, recipe="ft", n_test=200, largest_class_share=0.5, baseline=False
     )
     results.to_csv(layout.table("results", name, root).with_suffix(".csv"), index=False)
-    for table, text in {"table3": "Accuracy in %", "table7": "F1 in %", "verdict": "FT is above all."}.items():
+    cells = pd.DataFrame(runs, columns=["variant", "mean", "failed"]).assign(
+        **{"Dataset": "d", "Base model": "m", "score": "accuracy", "n": 1, "low": 80, "high": 95, "same": False,
+           "marked": [accuracy == 0.6 for _, accuracy, _ in runs], "verdict": [None, "worse", None][: len(runs)]}
+    )  # fmt: skip
+    cells["mean"] *= 100
+    for table, text in {"table3": CAPTION, "table4": CAPTION, "table7": "F1 in %", "verdict": VERDICT}.items():
+        cells.to_csv(layout.table(table, name, root).with_suffix(".csv"), index=False)
         layout.table(table, name, root).with_suffix(".md").write_text(f"{text}\n")
 
 
@@ -29,7 +40,11 @@ def test_the_tables_come_first_and_the_verdict_last(tmp_path: Path, capsys: pyte
     said = capsys.readouterr()
     assert said.err == ""
     lines = said.out.splitlines()
-    assert (lines[0], lines[1], lines[-1]) == ("Accuracy in %", "F1 in %", "FT is above all.")
+    assert lines[:2] == ["d, m: accuracy in % (table3)", "  FT  90.0 [80.0, 95.0] (1)"]
+    assert (lines[3], lines[-1]) == ("Accuracy in %, of 200 rows.", VERDICT)
+    assert "F1 in %" not in said.out
+    assert said.out.count("Legend. ") == 1
+    assert max(len(line) for line in lines if "words" in line) <= 100
     assert f"Every run as a row     {tmp_path}/tables/results.csv" in lines
     assert "One page" not in said.out
     layout.table("report", None, tmp_path).with_suffix(".html").touch()
@@ -41,7 +56,7 @@ def test_a_run_at_chance_is_named_and_hides_nothing(tmp_path: Path, capsys: pyte
     finished(tmp_path, None, ("FT", 0.6, None))
     assert main(["summary", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert "Accuracy in %" in said
+    assert "  FT  60.0 [80.0, 95.0] (1) †" in said
     assert "† FT on d with m, seed 1: accuracy 0.600 does not clearly beat chance (0.500; 0.606 needed)" in said
 
 
@@ -50,6 +65,7 @@ def test_a_run_that_failed_fails_and_hides_nothing(tmp_path: Path, capsys: pytes
     assert main(["summary", str(tmp_path)]) == 1
     said = capsys.readouterr()
     assert said.err == "✗ hot on d with m, seed 1: failed, cl: the loss is nan\n"
+    assert "  FT   90.0 [80.0, 95.0] (1)\n  hot  –\n" in said.out
     assert said.out.endswith("FT is above all.\n")
 
 

@@ -1,6 +1,8 @@
-"""What a grid came to, for a terminal: its tables, what looks broken, where everything lies, and the verdict last."""
+"""What a grid came to, for a terminal: Tables 3 and 4, what looks broken, where everything lies, the verdict last."""
 
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +11,8 @@ from threephase.artifacts import layout
 from threephase.console import own_name
 from threephase.errors import UserError, printable
 from threephase.evaluation.checks import doubts, failed
-from threephase.tables.legend import without_legends
+from threephase.evaluation.statistics.families import Verdict
+from threephase.tables.legend import MARKED, MISSING, SAME, SIGNS, without_legends
 
 RUN = "<dataset>/<model>/seed<n>/<recipe>"
 
@@ -34,7 +37,7 @@ def show(results: Path, config: str | None = None) -> int:
         doubted, lost = doubts(runs), failed(runs)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{rows}: not the rows that a run wrote; delete it and run the same command again") from None
-    _show([*sorted(tables.glob("table*.md")), layout.table("classes", config, results).with_suffix(".md")])
+    _show([layout.table(name, config, results) for name in ("table3", "table4")])
     page = layout.table("report", config, results).with_suffix(".html")
     for what, where in {
         **({"One page of it all": page} if page.exists() else {}),
@@ -65,10 +68,39 @@ def _remedy(results: Path) -> str:
     return f"run `{own_name()} run` first{named}"
 
 
-def _show(tables: list[Path]) -> None:
-    """Those of the tables that are there, with the legend that they share once, below them."""
-    shown, legends = without_legends([table.read_text(encoding="utf-8") for table in tables if table.exists()])
-    for text in shown:
-        print(printable(text))
-    for legend in legends:
-        print(f"{legend}\n")
+def _show(stems: list[Path]) -> None:
+    """The scores of Tables 3 and 4, a line for each variant, and below them what their captions say.
+
+    A table that has no other cells than those before it is not shown again.
+    """
+    seen: set[tuple[str, ...]] = set()
+    notes: list[str] = []
+    for stem in stems:
+        if not (stem.with_suffix(".csv").exists() and stem.with_suffix(".md").exists()):
+            continue
+        cells = pd.read_csv(stem.with_suffix(".csv"), dtype={"variant": str})
+        keys = set(zip(cells["Dataset"], cells["Base model"], cells["variant"], strict=True))
+        if keys <= seen:
+            continue
+        seen |= keys
+        notes.append(stem.with_suffix(".md").read_text(encoding="utf-8"))
+        for (dataset, model), rows in cells.groupby(["Dataset", "Base model"], sort=False):
+            print(printable(f"{dataset}, {model}: {rows['score'].iloc[0]} in % ({stem.name.partition('_')[0]})"))
+            wide = max(rows["variant"].str.len())
+            for _, cell in rows.iterrows():
+                print(printable(f"  {cell['variant']:<{wide}}  {_said(cell)}".rstrip()))
+            print()
+    width = max(60, shutil.get_terminal_size((100, 24)).columns - 1)
+    captions, legends = without_legends(notes)
+    for text in [*captions, *legends]:
+        plain = " ".join(line for line in text.splitlines() if line and not line.startswith("|"))
+        print(printable(textwrap.fill(plain, width)), end="\n\n")
+
+
+def _said(cell: pd.Series) -> str:
+    """`89.0 [87.1, 90.9] (10) ▲`: as a cell of the tables has it."""
+    if pd.isna(cell["mean"]):
+        return MISSING
+    interval = "" if pd.isna(cell["low"]) else f" [{cell['low']:.1f}, {cell['high']:.1f}]"
+    sign = SAME if cell["same"] else SIGNS[Verdict(cell["verdict"])] if isinstance(cell["verdict"], str) else ""
+    return f"{cell['mean']:.1f}{interval} ({cell['n']:.0f}) {sign}{MARKED if cell['marked'] else ''}".rstrip()
