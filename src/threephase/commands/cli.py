@@ -102,6 +102,16 @@ def main(arguments: list[str] | None = None) -> int:
     judge.add_argument("--label", help="column of the labels; found by its name where absent")
     judge.add_argument("--json", action="store_true", help="all of it, for programs")
     judge.set_defaults(run=_evaluate)
+    runs = commands.add_parser("runs", help="the runs of a grid: scores, cost, and what is there of each")
+    runs.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/config.yaml")], help="config files")
+    runs.add_argument("--results", type=Path, default=Path("results"), help="the results folder")
+    runs.add_argument("--dataset", nargs="+", default=(), help="these alone")
+    runs.add_argument("--variant", nargs="+", default=(), help="these alone")
+    runs.add_argument("--seed", nargs="+", type=_seed, default=(), help="these alone")
+    form = runs.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for programs")
+    form.add_argument("--csv", action="store_true", help="for spreadsheets")
+    runs.set_defaults(run=_runs)
     best = commands.add_parser("best", help="the run to take home, chosen by validation rows")
     best.add_argument("dataset", nargs="?", help="one of the grid's; all where absent")
     best.add_argument("--results", type=Path, default=Path("results"), help="the results folder")
@@ -453,3 +463,25 @@ def _best(arguments: argparse.Namespace) -> int:
         if each.path:
             print(each.path)
     return int(any(each.path is None for each in found))
+
+
+def _runs(arguments: argparse.Namespace) -> int:
+    from threephase.artifacts.inert import as_csv
+    from threephase.commands.runs import as_text, listed
+    from threephase.experiment.reading import read
+
+    config = read(arguments.configfile)
+    for names, there, what in (
+        (arguments.dataset, config.datasets, "dataset"),
+        (arguments.variant, config.variants, "variant"),
+    ):
+        for name in names:
+            _refuse_unknown(name, there, what)
+    rows = listed(config, arguments.results, arguments.dataset, arguments.variant, arguments.seed)
+    if arguments.json:
+        print(rows.to_json(orient="records", indent=2, force_ascii=False))
+    elif arguments.csv:
+        print(as_csv(rows), end="")
+    else:
+        print(printable(as_text(rows)))
+    return 0
