@@ -12,7 +12,7 @@ from threephase.console import own_name
 from threephase.errors import UserError, printable
 from threephase.evaluation.checks import doubts, failed
 from threephase.evaluation.statistics.families import Verdict
-from threephase.tables.legend import MARKED, MISSING, SAME, SIGNS, without_legends
+from threephase.tables.legend import MARKED, MISSING, SAME, SIGNS, in_short, without_legends
 
 RUN = "<dataset>/<model>/seed<n>/<recipe>"
 
@@ -54,7 +54,7 @@ def show(results: Path, config: str | None = None) -> int:
         print(printable(f"† {line}"))
     verdict = layout.table("verdict", config, results).with_suffix(".md")
     if verdict.exists():
-        print(printable(verdict.read_text(encoding="utf-8")), end="")
+        print(printable(_wrapped(verdict.read_text(encoding="utf-8"))))
     sys.stdout.flush()
     for line in lost:
         print(printable(f"✗ {line}"), file=sys.stderr)
@@ -90,11 +90,20 @@ def _show(stems: list[Path]) -> None:
             for _, cell in rows.iterrows():
                 print(printable(f"  {cell['variant']:<{wide}}  {_said(cell)}".rstrip()))
             print()
+    for caption in without_legends(notes)[0]:
+        plain = " ".join(line for line in caption.splitlines() if line and not line.startswith("|"))
+        print(printable(_wrapped(plain)), end="\n\n")
+    if notes:
+        print(_wrapped(in_short()), end="\n\n")
+
+
+def _wrapped(text: str) -> str:
+    """Lines no longer than the terminal's, what goes on from a point of a list below its words."""
     width = max(60, shutil.get_terminal_size((100, 24)).columns - 1)
-    captions, legends = without_legends(notes)
-    for text in [*captions, *legends]:
-        plain = " ".join(line for line in text.splitlines() if line and not line.startswith("|"))
-        print(printable(textwrap.fill(plain, width)), end="\n\n")
+    return "\n".join(
+        textwrap.fill(line, width, subsequent_indent="  " * line.startswith("- "), break_on_hyphens=False)
+        for line in text.splitlines()
+    )
 
 
 def _said(cell: pd.Series) -> str:

@@ -45,6 +45,16 @@ def legend(region: float) -> str:
     )
 
 
+def in_short() -> str:
+    """What cells and signs mean, in two lines: for a terminal, which shows neither bold nor italic."""
+    return (
+        f"89.0 [87.1, 90.9] (10): mean, 95% interval, seeds. {SIGNS[Verdict.BETTER]} better than the reference, "
+        f"{SIGNS[Verdict.WORSE]} worse, {SIGNS[Verdict.EQUIVALENT]} equivalent, {SIGNS[Verdict.UNDECIDED]} undecided, "
+        f"{SAME} the same training, {MARKED} marked, {MISSING} no run. The tables' files and docs/statistics.md say it "
+        "in full."
+    )
+
+
 def marks(results: pd.DataFrame) -> str:
     """What the marks of some runs say, by the variants that have them: a sentence of a caption; empty without any."""
     variants: dict[str, dict[str, None]] = {}
