@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+pytest_plugins = ["reported"]  # what the tests of the report share
+
 os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error"}
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from shlex import quote
 from typing import Protocol, TextIO
 
-from tqdm import tqdm
-
 
 class Bar(Protocol):
     """How far something is, with its last losses."""
@@ -34,6 +32,8 @@ class TerminalBar:
     """
 
     def __init__(self, title: str, steps: int, done: int) -> None:
+        from tqdm import tqdm  # a job begins without any library but psutil
+
         self.bar = tqdm(
             total=steps,
             initial=done,

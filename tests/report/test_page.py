@@ -14,7 +14,7 @@ from threephase.report.pictures import write_folder
 from threephase.report.runs import Runs
 from threephase.tables.legend import LEGEND
 
-HOSTILE = "<script>document.title = 'taken'</script><img src=https://example.org/x.png>"  # as in conftest.py
+HOSTILE = "<script>document.title = 'taken'</script><img src=https://example.org/x.png>"  # as in reported.py
 WIDE = " | ".join(f"column {number}" for number in range(30))
 
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 # Rules of the workflow and variants of the config below: a dataset of that name would be two targets.
 TAKEN = {
     *layout.TABLES, "all", "audit", "base_model", "baseline", "cl", "dae", "dataset", "download_dataset",
-    "download_model", "effects", "evaluate", "ft", "joint", "over_datasets", "probe", "probe_base", "study",
-    "study_worker", "3-Phase", "FT",
+    "download_model", "effects", "embed", "embed_base", "evaluate", "ft", "joint", "over_datasets", "pictures", "probe",
+    "probe_base", "study", "study_worker", "3-Phase", "FT",
 }  # fmt: skip
 # What a message about a config advises, and what to do instead where there is none yet.
 _REMEDIES = {
