@@ -56,6 +56,19 @@ def test_the_tables_come_first_and_the_verdict_last(tmp_path: Path, capsys: pyte
     assert f"One page of it all     {tmp_path}/tables/report.html" in capsys.readouterr().out
 
 
+def test_a_table_that_compares_nothing_is_shown_and_junk_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished(tmp_path, None, ("FT", 0.9, None))
+    place = layout.table("table3", None, tmp_path).with_suffix(".csv")
+    pd.read_csv(place).drop(columns="verdict").to_csv(place, index=False)
+    assert main(["summary", str(tmp_path)]) == 0
+    assert "  FT  90.0 [80.0, 95.0] (1)\n" in capsys.readouterr().out
+    place.write_text("junk\n1\n")
+    assert main(["summary", str(tmp_path)]) == 2
+    assert "not the tables that a run wrote" in capsys.readouterr().err
+
+
 def test_a_run_at_chance_is_named_and_hides_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     finished(tmp_path, None, ("FT", 0.6, None))
     assert main(["summary", str(tmp_path)]) == 0

@@ -37,7 +37,12 @@ def show(results: Path, config: str | None = None) -> int:
         doubted, lost = doubts(runs), failed(runs)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{rows}: not the rows that a run wrote; delete it and run the same command again") from None
-    _show([layout.table(name, config, results) for name in ("table3", "table4")])
+    try:
+        _show([layout.table(name, config, results) for name in ("table3", "table4")])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"{tables}: not the tables that a run wrote; delete them and run the same command again"
+        ) from None
     page = layout.table("report", config, results).with_suffix(".html")
     for what, where in {
         **({"One page of it all": page} if page.exists() else {}),
@@ -111,5 +116,6 @@ def _said(cell: pd.Series) -> str:
     if pd.isna(cell["mean"]):
         return MISSING
     interval = "" if pd.isna(cell["low"]) else f" [{cell['low']:.1f}, {cell['high']:.1f}]"
-    sign = SAME if cell["same"] else SIGNS[Verdict(cell["verdict"])] if isinstance(cell["verdict"], str) else ""
+    verdict = cell.get("verdict")  # no column where nothing is compared
+    sign = SAME if cell["same"] else SIGNS[Verdict(verdict)] if isinstance(verdict, str) else ""
     return f"{cell['mean']:.1f}{interval} ({cell['n']:.0f}) {sign}{MARKED if cell['marked'] else ''}".rstrip()
