@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from threephase.api.export import CARD, ONNX
-from threephase.artifacts.folders import COMPLETE, verify
+from threephase.artifacts.folders import COMPLETE, refuse_damaged
 from threephase.errors import CheckpointError, DownloadError
 
 
@@ -21,7 +21,7 @@ def push(folder: Path, repository: str, private: bool = True) -> str:
 
     if not (folder / CARD).is_file() or not (folder / COMPLETE).is_file():
         raise CheckpointError(f"{folder}: was not exported; `threephase export MODEL FOLDER` first")
-    verify(folder)
+    refuse_damaged(folder)
     hub = HfApi()
     try:
         place = hub.create_repo(repository, private=private, exist_ok=True).repo_id

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from transformers.utils import logging
 
-from threephase.artifacts.folders import COMPLETE, damaged_file, failure_of, read_hashes, read_json
+from threephase.artifacts.folders import failure_of, read_json, refuse_damaged
 from threephase.data.cleaning import clean
 from threephase.errors import CheckpointError
 from threephase.evaluation.predictor import load_predictor
@@ -48,10 +48,7 @@ class Model:
                 f"{folder}: ends with {self.trained.get('phase', 'no phase')}, so it is an encoder without classes; "
                 "name a folder that ends with ft"
             )
-        for name, expected in read_hashes(folder / COMPLETE).items():
-            fault = damaged_file(folder / name, expected)
-            if fault:
-                raise CheckpointError(f"{fault}; take a whole copy of {folder}")
+        refuse_damaged(folder)
         failure = failure_of(folder)
         if failure:
             raise CheckpointError(f"{folder}: its training failed ({failure}); take another run")

@@ -226,16 +226,26 @@ def verify(directory: Path, closing: str = COMPLETE) -> str:
     that the next run of the workflow makes it again.
     """
     recorded = read_hashes(directory / closing)
-    for name, expected in recorded.items():
-        found = damaged_file(directory / name, expected)
-        if found:
-            discard(directory, closing)
-            raise CheckpointError(f"{found}; run the same command again: it makes {directory} anew")
+    found = _first_damage(directory, recorded)
+    if found:
+        discard(directory, closing)
+        raise CheckpointError(f"{found}; run the same command again: it makes {directory} anew")
     return sha256_json(recorded)
 
 
-def damaged_file(path: Path, expected: str) -> str | None:
-    """What is wrong with a file that should have this hash; None if nothing is."""
+def refuse_damaged(directory: Path) -> None:
+    """Raise CheckpointError for a folder of somebody's that is not as it was written; it stays as it is."""
+    found = _first_damage(directory, read_hashes(directory / COMPLETE))
+    if found:
+        raise CheckpointError(f"{found}; take a whole copy of {directory}")
+
+
+def _first_damage(directory: Path, recorded: dict[str, str]) -> str | None:
+    faults = (_damage(directory / name, expected) for name, expected in recorded.items())
+    return next((fault for fault in faults if fault), None)
+
+
+def _damage(path: Path, expected: str) -> str | None:
     if not path.is_file():
         return f"{path}: missing, though its folder was complete"
     return None if sha256(path) == expected else f"{path}: altered since it was written"
@@ -270,7 +280,7 @@ def damage(directory: Path, closing: str = COMPLETE) -> str | None:
     for name, expected in recorded.items():
         path = directory / name
         if not path.is_file() or path.stat().st_mtime_ns > since:
-            found = damaged_file(path, expected)
+            found = _damage(path, expected)
             if found:
                 return found
     return None
