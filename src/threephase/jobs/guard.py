@@ -38,7 +38,7 @@ def refuse_test_split(data: Path) -> Iterator[None]:
         if watching and isinstance(named, str | bytes | os.PathLike):
             path = os.path.realpath(os.fsdecode(named))
             if path.startswith(datasets) and path.endswith(os.sep + TEST_SPLIT):
-                refuse(path, "the test split; only `evaluate` may")
+                refuse(path, "the test split; only `evaluate` may, and `embed` for the report")
             if path.startswith(downloads):
                 refuse(path, "a dataset's download, which holds test rows; only `dataset` and `audit` may")
 
