@@ -222,7 +222,7 @@ def test_texts_that_must_be_downloaded_first_are_one_clear_line(
     )
     (tmp_path / "grid.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    assert main(["plan", "--configfile", "grid.yaml", "--gpu", "h100"]) == 2
+    assert main(["plan", "grid.yaml", "--gpu", "h100"]) == 2
     assert "needs the texts of 'far'; download them first" in capsys.readouterr().err
 
 

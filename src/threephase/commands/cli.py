@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     shown.add_argument("results", type=Path, nargs="?", default=Path("results"), help="the results folder")
     shown.set_defaults(run=_study_show)
     plan = commands.add_parser("plan", help="what a grid will cost: jobs, tokens, operations, time, memory, disk")
-    plan.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/config.yaml")], help="config files")
+    _add_configs(plan)
     plan.add_argument(
         "--config", nargs="+", type=_change, default=[], metavar="KEY=VALUE", help="as snakemake's, of the top level"
     )
@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     judge.add_argument("--json", action="store_true", help="all of it, for programs")
     judge.set_defaults(run=_evaluate)
     runs = commands.add_parser("runs", help="the runs of a grid: scores, cost, and what is there of each")
-    runs.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/config.yaml")], help="config files")
+    _add_configs(runs)
     runs.add_argument("--results", type=Path, default=Path("results"), help="the results folder")
     runs.add_argument("--dataset", nargs="+", default=(), help="these alone")
     runs.add_argument("--variant", nargs="+", default=(), help="these alone")
@@ -146,6 +146,12 @@ def main(arguments: list[str] | None = None) -> int:
         said = fault_of_machine(error) or f"{error.filename or 'input'}: {error.strerror or error}; name another place"
         print(f"threephase: {printable(said)}", file=sys.stderr)
         return 2
+
+
+def _add_configs(parser: argparse.ArgumentParser) -> None:
+    """The grid that a command is about: config files as `threephase run` takes them, or as Snakemake does."""
+    parser.add_argument("configs", type=Path, nargs="*", metavar="CONFIG", help="config files; the demo's where absent")
+    parser.add_argument("--configfile", type=Path, nargs="+", default=[Path("config/config.yaml")], help="the same")
 
 
 def _add_rows(parser: argparse.ArgumentParser) -> None:
@@ -352,7 +358,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 
     if arguments.gpu and arguments.gpu not in GPUS:
         raise UserError(f"--gpu {arguments.gpu}: not known; there are {', '.join(GPUS)}")
-    config = read(arguments.configfile, dict(arguments.config))
+    config = read(arguments.configs or arguments.configfile, dict(arguments.config))
     slots = arguments.gpus if arguments.gpu else arguments.cores or _slots()
     _quiet_models()
     with plan_of(config, slots, arguments.gpu, arguments.expected, arguments.missing) as plan:
@@ -470,7 +476,7 @@ def _runs(arguments: argparse.Namespace) -> int:
     from threephase.commands.runs import as_text, listed
     from threephase.experiment.reading import read
 
-    config = read(arguments.configfile)
+    config = read(arguments.configs or arguments.configfile)
     for names, there, what in (
         (arguments.dataset, config.datasets, "dataset"),
         (arguments.variant, config.variants, "variant"),
