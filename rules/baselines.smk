@@ -13,6 +13,7 @@ rule baseline:
         recipe=Recipe.pattern("baseline"),
     group:
         grouped("short")
+    priority: FIRST
     conda:
         "../environment.yml"
     params:

@@ -12,6 +12,7 @@ rule evaluate:
         RUN_LOG.format(step="evaluations"),
     group:
         grouped("short")
+    priority: FIRST
     conda:
         "../environment.yml"
     params:
