@@ -11,9 +11,9 @@ rule baseline:
         RUN_LOG.format(step="checkpoints"),
     wildcard_constraints:
         recipe=Recipe.pattern("baseline"),
+    priority: FIRST
     group:
         grouped("short")
-    priority: FIRST
     conda:
         "../environment.yml"
     params:

@@ -10,9 +10,9 @@ rule evaluate:
         f"{EVALUATION}/{COMPLETE}",
     log:
         RUN_LOG.format(step="evaluations"),
+    priority: FIRST
     group:
         grouped("short")
-    priority: FIRST
     conda:
         "../environment.yml"
     params:
