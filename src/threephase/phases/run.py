@@ -91,7 +91,7 @@ def run_phase(
     inputs = {"parent": parent_hash, "dataset": sha256(data / DATASET)}
     splits = Splits(data)
     described = {"phase": phase.name, "asked": settings.model_dump(), "seed": seed, **cleaning_of(splits)}
-    came_from = {"seed": seed, "code": code, "inputs": inputs, "processes": processes()}
+    came_from: dict[str, Any] = {"seed": seed, "code": code, "inputs": inputs, "processes": processes()}
     failure = failure_of(parent)
     if failure:
         fitted = Fitted(history_of([]), 0, Measured(math.nan), 0, diverged=failure)
