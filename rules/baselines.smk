@@ -11,6 +11,7 @@ rule baseline:
         RUN_LOG.format(step="checkpoints"),
     wildcard_constraints:
         recipe=Recipe.pattern("baseline"),
+    priority: FIRST
     group:
         grouped("short")
     conda:

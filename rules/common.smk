@@ -14,6 +14,7 @@ from threephase.experiment.reading import load, published_settings, read_yaml, t
 from threephase.experiment.recipe import Recipe
 from threephase.jobs.digest import code_of
 from threephase.jobs.warm import FOLDER, WORKFLOW, offer_server
+from threephase.plan.urgency import urgencies
 from threephase.settings.phases import PHASES
 
 SHIPPED = Path(workflow.basedir) / "config"
@@ -52,6 +53,16 @@ if workflow.remote_exec or os.environ.get("THREEPHASE_COLD"):
     os.environ.pop(FOLDER, None)
 elif workflow.is_main_process:
     offer_server()
+
+# Short jobs that trainings wait for, or people: before any training that could begin.
+FIRST = 100
+URGENCIES = urgencies(experiment.variants)
+
+
+def urgency(wildcards):
+    """How early a training begins among those that could."""
+    return URGENCIES.get(wildcards.recipe, 0)
+
 
 # A checkpoint's path is its recipe, so variants that begin alike share checkpoints.
 RUN = ("{dataset}", "{model}", "{seed}", "{recipe}")

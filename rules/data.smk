@@ -6,6 +6,7 @@ rule download_dataset:
         f"{DOWNLOADED_DATA}/{ORIGIN}",
     log:
         f"{LOGS}/downloads/data/{{dataset}}.log",
+    priority: FIRST
     conda:
         "../environment.yml"
     params:
@@ -29,6 +30,7 @@ rule dataset:
         dataset=f"{DATA}/{DATASET}",
     log:
         f"{LOGS}/data/{{dataset}}.log",
+    priority: FIRST
     conda:
         "../environment.yml"
     params:
@@ -50,6 +52,7 @@ rule audit:
         Path(AUDIT).with_suffix(".md"),
     log:
         f"{LOGS}/audits/{{dataset}}.log",
+    priority: FIRST
     conda:
         "../environment.yml"
     params:

@@ -10,6 +10,7 @@ rule evaluate:
         f"{EVALUATION}/{COMPLETE}",
     log:
         RUN_LOG.format(step="evaluations"),
+    priority: FIRST
     group:
         grouped("short")
     conda:

@@ -6,6 +6,7 @@ rule download_model:
         f"{DOWNLOADED_MODEL}/{ORIGIN}",
     log:
         f"{LOGS}/downloads/models/{{model}}.log",
+    priority: FIRST
     conda:
         "../environment.yml"
     params:
@@ -24,6 +25,7 @@ rule base_model:
         f"{BASE_MODEL}/{COMPLETE}",
     log:
         f"{LOGS}/models/{{model}}.log",
+    priority: FIRST
     conda:
         "../environment.yml"
     params:

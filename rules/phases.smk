@@ -13,6 +13,7 @@ rule dae:
         RUN_LOG.format(step="checkpoints"),
     wildcard_constraints:
         recipe=Recipe.pattern("dae"),
+    priority: urgency
     conda:
         "../environment.yml"
     resources:
@@ -30,8 +31,6 @@ rule dae:
 use rule dae as joint with:
     wildcard_constraints:
         recipe=Recipe.pattern("joint"),
-    # The longest training of a grid: begun last, it would keep the others' processors waiting for its end.
-    priority: 1
 
 
 use rule dae as cl with:

@@ -11,6 +11,7 @@ rule study_worker:
         f"{TUNING}/workers/{{worker}}.json",
     log:
         f"{LOGS}/tuning/{{dataset}}/{{model}}/{{group}}.{{worker}}.log",
+    priority: FIRST
     conda:
         "../environment.yml"
     resources:
@@ -45,6 +46,7 @@ rule study:
         ),
     log:
         f"{LOGS}/tuning/{{dataset}}/{{model}}/{{group}}.log",
+    priority: FIRST
     conda:
         "../environment.yml"
     params:

@@ -313,3 +313,26 @@ def test_every_repeated_split_counts_and_the_audit_once(
     with plan_of(found.config, 1, "h100") as made:  # from the user's file: one split stands for all
         assert list(made.corpora) == ["topics"]
         assert made.corpora["topics"].rows["test"] == 33
+
+
+def test_a_variant_that_corrects_nothing_is_taken_over_with_what_follows(
+    source_csv: Path, dataset: Path, base_models: dict[str, Path]
+) -> None:
+    """36 / 18 / 5 rows: maxratio 1.5 leaves every class as it is, as imbalance: none does; 3 does not."""
+    variants = {
+        "3-Phase": ["dae", {"cl": {"tag": "idle", "maxratio": 1.5}}, "ft"],
+        "No Imb.": ["dae", {"cl": {"tag": "noimb", "imbalance": "none"}}, "ft"],
+        "Extra": ["dae", {"cl": {"tag": "extra", "minratio": 1.0, "maxratio": 3.0}}, "ft"],
+    }
+    given = grid(source_csv, base_models["bert"], variants=variants)
+    found = plan(given, dataset, base_models["bert"])
+    one = {own.recipe: other.recipe for own, other in found.twins.items() if own.seed == other.seed == 1}
+    assert one == {"dae.cl-noimb": "dae.cl-idle", "dae.cl-noimb.ft": "dae.cl-idle.ft"}
+    assert len(found.twins) == 4  # of two seeds
+    said = str(found)
+    assert "4 of the trainings are another's under a second name" in said
+    assert "| cl | 4 |" in " ".join(said.split())
+    jobs = {job.name: job for job in found.jobs}
+    copy = jobs["topics · tiny · seed 1 · dae.cl-noimb"]
+    assert "topics · tiny · seed 1 · dae.cl-idle" in copy.parents
+    assert copy.seconds < jobs["topics · tiny · seed 1 · dae.cl-extra"].seconds

@@ -269,7 +269,7 @@ class Config(Settings):
                         f"tables.effects: '{name}' is trained once for all seeds, so that there are none to pair it "
                         "over; drop it"
                     )
-        run = {variant: None for variant in self._run_variants() if not self.is_baseline(variant)}
+        run = {variant: None for variant in self._run_variants if not self.is_baseline(variant)}
         if not run:
             raise ValueError("grid: runs baselines alone; add a variant of phases to compare them with, as FT: [ft]")
         for key, names in {
@@ -338,11 +338,11 @@ class Config(Settings):
                             f"tuning.groups: '{owners[recipe]}' and '{name}' both train '{recipe}'; give "
                             f"it a tag of its own in one of them, as {recipe.phase}: {{tag: tuned}}"
                         )
-        shared = sorted({run.seed for run in self._cells()} & set(self.tuning.seeds))
+        shared = sorted({run.seed for run in self._cells} & set(self.tuning.seeds))
         if shared:
             raise ValueError(
                 f"tuning.seeds: seed {shared[0]} is one of the grid's, whose runs are reported; tune with others, as "
-                f"[{max(run.seed for run in self._cells()) + 100}]"
+                f"[{max(run.seed for run in self._cells) + 100}]"
             )
         for path in self.tuning.space if "space" in self.tuning.model_fields_set else ():
             phase = path.partition(".")[0]
@@ -375,7 +375,7 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _settings_resolve(self) -> Self:
-        for run in self._cells():  # repeated splits have the settings of their dataset
+        for run in self._cells:  # repeated splits have the settings of their dataset
             levels = self._levels(run.dataset)
             for recipe in run.recipe.prefixes:
                 try:
@@ -401,9 +401,14 @@ class Config(Settings):
 
         A baseline that draws nothing runs for one seed.
         """
-        once = dict.fromkeys(self._once(run) for run in self._cells())
+        return list(self._runs)
+
+    @cached_property
+    def _runs(self) -> list[Run]:
+        once = dict.fromkeys(self._once(run) for run in self._cells)
         return [run._replace(dataset=name) for run in once for name in self.split_names(run.dataset)]
 
+    @cached_property
     def _cells(self) -> list[Run]:
         return runs_of(self.grid, self.datasets, self.models, self.variants, self.compared())
 
@@ -412,8 +417,9 @@ class Config(Settings):
             return run
         return run._replace(seed=UNSEEDED)
 
+    @cached_property
     def _run_variants(self) -> list[str]:
-        return list(dict.fromkeys(run.variant for run in self._cells()))
+        return list(dict.fromkeys(run.variant for run in self._cells))
 
     def is_baseline(self, variant: str) -> bool:
         """Whether a variant is a classifier that is none of the paper's."""
@@ -427,12 +433,12 @@ class Config(Settings):
     @property
     def main_variants(self) -> list[str]:
         """The variants of Tables 3, 6 and 7 that have runs, baselines last."""
-        baselines = [variant for variant in self._run_variants() if self.is_baseline(variant)]
+        baselines = [variant for variant in self._run_variants if self.is_baseline(variant)]
         return [*self._standing_for(self.tables.main or ["3-Phase", "Joint", "FT"]), *baselines]
 
     def _standing_for(self, names: list[str]) -> list[str]:
         """Those of the variants of phases that have runs; all that have where none of them has."""
-        run = [variant for variant in self._run_variants() if not self.is_baseline(variant)]
+        run = [variant for variant in self._run_variants if not self.is_baseline(variant)]
         return [name for name in names if name in run] or run
 
     def compared(self) -> dict[str, list[str]]:
@@ -516,6 +522,17 @@ class Config(Settings):
 
         They are a block of the class that PHASES or BASELINES has under its name.
         """
+        place = (layout.dataset_of(dataset), model, recipe)
+        if place not in self._resolved:
+            self._resolved[place] = self._resolve(*place)
+        return self._resolved[place]
+
+    @cached_property
+    def _resolved(self) -> dict[tuple[str, str, str], Any]:
+        """What `phase_settings` gave before: every job of a grid asks, and seeds and repeated splits are alike."""
+        return {}
+
+    def _resolve(self, dataset: str, model: str, recipe: str) -> PhaseSettings | BaselineSettings:
         resolved = {name: value for name, (value, _) in self.origins(dataset, model, recipe).items()}
         baseline = Recipe(recipe).baseline
         kind: type[PhaseSettings | BaselineSettings] = BASELINES[baseline] if baseline else PHASES[Recipe(recipe).phase]

@@ -33,8 +33,9 @@ def runs_of(
     compared: Mapping[str, list[str]],
 ) -> list[Run]:
     """Every run of the blocks once, in their order."""
+    recipes = {variant: Recipe.of(steps) for variant, steps in variants.items()}
     cells = {
-        Run(dataset, model, variant, seed, Recipe.of(variants[variant])): None
+        Run(dataset, model, variant, seed, recipes[variant]): None
         for block in blocks
         for dataset in block.datasets or datasets
         for model in block.models or models

@@ -111,7 +111,7 @@ def train_in_job(
             guarded = None if training.sees_test else training.data.parent
             train_together(processes, phase, guarded, work | {"settings": settings})
         else:
-            run_phase(phase, settings=phase.settings(**settings), **work)
+            run_phase(phase, settings=phase.settings(**settings), beside=training.out.parent, **work)
         failure = failure_of(training.out)
         if failure:
             outcome.fails(f"{failure} (marked as failed in the tables)")
@@ -135,4 +135,5 @@ def _summary(checkpoint: Path) -> str:
     score = record["best_validation_score"]
     scored = "" if score is None else f", score {score:.4f}"
     at = f"at step {record['best_step']} of {record['steps']}"
-    return f"best validation loss {record['best_validation_loss']:.4f}{scored} {at}"
+    twin = f" · taken over from {record['taken_over']['from']}, the same training" if "taken_over" in record else ""
+    return f"best validation loss {record['best_validation_loss']:.4f}{scored} {at}{twin}"

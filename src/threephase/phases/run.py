@@ -15,6 +15,7 @@ from threephase.artifacts.provenance import Clock, provenance, versions
 from threephase.data.store import DATASET, Splits, cleaning_of, rows_of_phase_1
 from threephase.encoders.encoder import load_encoder, resolve_max_length, save_encoder
 from threephase.encoders.engines import resolve_engine, resolve_precision
+from threephase.phases.twins import identity, taken_over
 from threephase.processes import processes, rank
 from threephase.settings.common import PhaseSettings
 from threephase.training.loop import fit, history_of
@@ -63,6 +64,7 @@ def run_phase(
     unfinished: Path | None = None,
     save_every: float = 300,
     watch: Watch | None = None,
+    beside: Path | None = None,
 ) -> Fitted:
     """Train one phase and write its checkpoint.
 
@@ -81,11 +83,15 @@ def run_phase(
         unfinished: folder for what a killed training goes on with.
         save_every: seconds between two such states.
         watch: is told each evaluation, as `fit` says.
+        beside: folder of other checkpoints of the same data, base model and seed: one that is the same training is
+            taken over instead of trained again.
     """
     clock = Clock()
     parent_hash = verify(parent)
     inputs = {"parent": parent_hash, "dataset": sha256(data / DATASET)}
     splits = Splits(data)
+    described = {"phase": phase.name, "asked": settings.model_dump(), "seed": seed, **cleaning_of(splits)}
+    came_from: dict[str, Any] = {"seed": seed, "code": code, "inputs": inputs, "processes": processes()}
     failure = failure_of(parent)
     if failure:
         fitted = Fitted(history_of([]), 0, Measured(math.nan), 0, diverged=failure)
@@ -98,13 +104,13 @@ def run_phase(
         encoder.max_seq_length = resolved.max_length
         prepared = phase.prepare(encoder, splits, resolved, seed)
         logger.info("%s: %s", title, prepared.report)
-        given = {
-            "settings": resolved.model_dump(),
-            "effective": _effective(
-                phase.name, resolved.model_dump(), prepared, _parent_effective(parent, parent_hash), seed
-            ),
-            "report": prepared.report,
-        }
+        itself = _itself(phase.name, resolved.model_dump(), prepared, seed)
+        effective = sha256_json([itself, _parent_effective(parent, parent_hash)])
+        given = {"settings": resolved.model_dump(), "effective": effective, "report": prepared.report}
+        came_from["identity"] = identity(itself, parent, parent_hash, code)
+        taken = taken_over(beside, out, described | given, came_from, clock) if beside else None
+        if taken:
+            return taken
         state = sha256_json([phase.name, given, inputs, code, seed, versions()])
         states = Unfinished(unfinished, state, save_every) if unfinished else None
         fitted = fit(prepared.task, resolved, seed, title, states, watch)
@@ -120,11 +126,9 @@ def run_phase(
                 prepared.save_more(folder)
         if fitted.diverged:
             write_json(folder / FAILED, {"reason": failure or f"{phase.name}: {fitted.diverged}"})
-        described = {"phase": phase.name, "asked": settings.model_dump(), "seed": seed, **given, **cleaning_of(splits)}
-        write_json(folder / "settings.json", described)
+        write_json(folder / "settings.json", described | given)
         fitted.history.to_csv(folder / "history.csv", index=False)
-        came_about = provenance(clock, seed=seed, code=code, inputs=inputs, processes=processes(), **fitted.record)
-        write_json(folder / "provenance.json", came_about)
+        write_json(folder / "provenance.json", provenance(clock, **came_from, **fitted.record))
     return fitted
 
 
@@ -139,10 +143,10 @@ def _resolved(settings: PhaseSettings, encoder: SentenceTransformer, texts: list
     )
 
 
-def _effective(phase: str, resolved: dict[str, Any], prepared: Prepared, parent_effective: str, seed: int) -> str:
-    """Hash of what this training is, whatever its variant is called."""
+def _itself(phase: str, resolved: dict[str, Any], prepared: Prepared, seed: int) -> list[Any]:
+    """What this training is but for its parent, whatever its variant is called."""
     acting = {key: value for key, value in resolved.items() if key not in prepared.shapes_data}
-    return sha256_json([phase, acting, prepared.seen, parent_effective, seed])
+    return [phase, acting, prepared.seen, seed]
 
 
 def _parent_effective(parent: Path, parent_hash: str) -> str:

@@ -23,7 +23,7 @@ def costs_of(plan: Plan, config: Config) -> dict[str, Any]:
     """The costs of a plan's trainings that are not there yet, and of the studies before them."""
     trainings: list[tuple[str, tuple[str, ...], float]] = [
         (training.phase, (training.dataset, training.model, str(training.recipe), str(training.seed)),
-         plan.work(training).operations)
+         1.0 if training in plan.twins else plan.work(training).operations)
         for training in plan.trainings if not training.is_there
     ]  # fmt: skip
     groups = {(run.dataset, run.model, config.group_of(run.recipe)) for run in config.runs() if not run.recipe.baseline}

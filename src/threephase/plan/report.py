@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 
@@ -114,6 +115,7 @@ class Plan:
         self.shapes = {name: Shape.of(folder) for name, folder in models.items()}
         self._cells: dict[tuple[str, str], Cell] = {}
         self._works: dict[tuple[str, str, Recipe], Work] = {}
+        self._acting = cache(self._acting_of)
 
     @cached_property
     def trainings(self) -> list[Training]:
@@ -143,6 +145,27 @@ class Plan:
             settings = self.config.phase_settings(*key)
             self._works[key] = self.cell(training.dataset, training.model).work(training.phase, settings)
         return self._works[key]
+
+    @cached_property
+    def twins(self) -> dict[Training, Training]:
+        """The trainings that are another's under a second recipe, by their settings and pairs, and whose they are.
+
+        They are taken over from there (`phases.twins`). None is foreseen where studies are yet to find settings.
+        """
+        first: dict[tuple[Any, ...], Training] = {}
+        found: dict[Training, Training] = {}
+        for training in () if self.config.tuned else self.trainings:
+            acting = self._acting(layout.dataset_of(training.dataset), training.model, training.recipe)
+            place = (training.dataset, training.model, training.seed, training.phase)
+            before = training.parent and found.get(training.parent, training.parent)
+            other = first.setdefault((*place, before, acting), training)
+            if other != training:
+                found[training] = other
+        return found
+
+    def _acting_of(self, dataset: str, model: str, recipe: Recipe) -> str:
+        settings = self.config.phase_settings(dataset, model, recipe)
+        return self.cell(dataset, model).acting(settings)
 
     def cell(self, dataset: str, model: str) -> Cell:
         """A dataset with a base model."""
@@ -194,6 +217,8 @@ class Plan:
         """Of a training, at the most; none if it is there and only missing ones are asked for."""
         if self.missing and training.is_there:
             return 0.0
+        if training in self.twins:
+            return speed.TAKEN
         layers = self.shapes[training.model].layers
         return self.speeds[training.model, training.phase].seconds(self.work(training), training.phase, layers)
 
@@ -300,13 +325,13 @@ class Plan:
         return [*found, *(Job(f"table job {number}", speed.TABLE, tested, "a table") for number in range(self._tables))]
 
     def _parents(self, training: Training) -> tuple[str, ...]:
-        before = training.parent
+        before, twin = training.parent, self.twins.get(training)
         if before:
-            return (before.name,)
+            return (before.name, *([twin.name] if twin else []))
         study = [
             f"study of {training.dataset} · {training.model} · {self.config.group_of(training.recipe)}"
         ] if self.studies else []  # fmt: skip
-        return (f"data of {training.dataset}", f"base model {training.model}", *study)
+        return (f"data of {training.dataset}", f"base model {training.model}", *study, *([twin.name] if twin else []))
 
     @cached_property
     def disk(self) -> float:
@@ -330,6 +355,7 @@ class Plan:
         lines = [
             f"{len(self.jobs)} jobs, {len(self.trainings)} of them trainings: {len(runs)} runs have "
             f"{of_runs} phases, those that begin alike share theirs.",
+            *([self._twins_told()] if self.twins else []),
             *([self._baselines_told()] if self.baselines else []),
             *([self._equal_compute_told()] if self.equal_epochs else []),
             *(
@@ -352,6 +378,11 @@ class Plan:
             self._grounds(),
         ]
         return "\n".join(lines)
+
+    def _twins_told(self) -> str:
+        pairs = dict.fromkeys((str(own.recipe), str(other.recipe)) for own, other in self.twins.items())
+        named = ", ".join(f"{own} from {other}" for own, other in pairs)
+        return f"{len(self.twins)} of the trainings are another's under a second name, and taken over: {named}."
 
     def _baselines_told(self) -> str:
         names = ", ".join(dict.fromkeys(str(baseline.recipe.baseline) for baseline in self.baselines))
@@ -386,10 +417,10 @@ class Plan:
         return [[*cell, *self._sums(trainings)] for cell, trainings in cells.items()]
 
     def _sums(self, trainings: list[Training]) -> list[str]:
-        works = [self.work(training) for training in trainings]
+        works = [self.work(training) for training in trainings if training not in self.twins]
         seconds = [self.seconds(training) for training in trainings]
         return [
-            f"{len(trainings):,}",
+            f"{len(works):,}",
             f"{sum(work.steps for work in works):,.0f}",
             _counted(sum(work.tokens for work in works)),
             _counted(sum(work.operations for work in works)),

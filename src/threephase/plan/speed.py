@@ -26,6 +26,7 @@ PASSES = {"dae": 2.5, "cl": 1.0, "joint": 3.5, "ft": 1.0}
 
 # Seconds of jobs that train no network, besides passes, as the demo's took them on two cores.
 DATA, AUDIT, MODEL, TEST, PROBE, TABLE, BASELINE = 3.0, 2.0, 6.0, 1.5, 2.5, 0.5, 2.0
+TAKEN = 4.0  # of a training that is taken over from another variant's: its pairs are drawn before it is seen
 PICTURES = 20.0  # of a dataset with a base model, with the maps that they show
 START = 10.0  # of a run: Snakemake itself, and the libraries of its first jobs
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from threephase.artifacts.folders import sha256_json
 from threephase.data.store import Splits, training_rows
 from threephase.encoders.encoder import LONGEST_MARGIN, load_encoder, position_limit
 from threephase.encoders.tokens import count_tokens
@@ -143,7 +144,7 @@ class Cell:
     def __init__(self, corpus: Corpus, shape: Shape) -> None:
         self.corpus = corpus
         self.shape = shape
-        self._pairs: dict[str, tuple[float, float]] = {}
+        self._pairs: dict[str, tuple[float, float, str]] = {}
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -156,8 +157,8 @@ class Cell:
         wanted = {"model": self.shape.positions, "longest": longest}.get(str(rule), rule)
         return np.minimum(self.lengths, min(int(wanted), self.shape.positions))
 
-    def pairs(self, settings: PairSettings, seed: int) -> tuple[float, float]:
-        """Pairs of one draw, and texts that validation embeds."""
+    def pairs(self, settings: PairSettings, seed: int) -> tuple[float, float, str]:
+        """Pairs of one draw, texts that validation embeds, and a hash of the pairs with their texts."""
         key = settings.model_dump_json(include={*PairSettings.model_fields, "min_steps", "batch_size"})
         if key not in self._pairs:
             train = training_rows(Splits(self.corpus.folder), settings.label_fraction, seed, settings.train_on_test)
@@ -170,8 +171,18 @@ class Cell:
                 else contrastive.pairs_of(balanced, settings.pairs_per_text, settings, seed)
             )
             validated = self.corpus.rows["validation"] * settings.label_fraction
-            self._pairs[key] = len(drawn) * self.corpus.factor, validated
+            seen = contrastive.fingerprint_of(balanced.texts, drawn)
+            self._pairs[key] = len(drawn) * self.corpus.factor, validated, seen
         return self._pairs[key]
+
+    def acting(self, settings: PhaseSettings, seed: int = 1) -> str:
+        """What tells a training from others that continue the same one: its settings, those of pairs by their pairs."""
+        acting = settings.model_dump()
+        if not isinstance(settings, PairSettings):
+            return sha256_json(acting)
+        for name in contrastive.SHAPES_PAIRS:
+            del acting[name]
+        return sha256_json([acting, self.pairs(settings, seed)[2]])
 
     def work(self, phase: str, settings: Any, seed: int = 1) -> Work:
         """What a phase does with these settings."""
@@ -235,7 +246,7 @@ class Cell:
         return texts, one, float((noised + clean - 1).mean())
 
     def _cl(self, settings: Any, seed: int) -> Work:
-        drawn, validated = self.pairs(settings, seed)
+        drawn, validated, _ = self.pairs(settings, seed)
         steps = -(-drawn // settings.batch_size)
         epochs = passes(1, int(steps), settings.min_steps)
         pairs = epochs * drawn
@@ -253,7 +264,7 @@ class Cell:
     def _joint(self, settings: Any, seed: int) -> Work:
         """As many steps as the longer or shorter stream has, a batch of texts and one of pairs in each, or in two."""
         texts, of_text, tokens = self._reconstruction(settings)
-        pairs, validated = self.pairs(settings, seed)
+        pairs, validated, _ = self.pairs(settings, seed)
         lengths = self.tokens(settings.max_length)
         of_pair = 2 * self.shape.forward(lengths)
         streams = settings.epochs * -(-texts // settings.batch_size), -(-pairs // settings.pair_batch_size)
