@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from threephase import __version__
 from threephase.api import FORMATS
 from threephase.commands.export import add_commands as add_export
+from threephase.commands.reproduction import add_commands as add_reproduction
 from threephase.console import open_closed_streams
 from threephase.errors import UserError, fault_of_machine, printable
 
@@ -119,6 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
     best.add_argument("--path", action="store_true", help="its folder alone, for a script")
     best.set_defaults(run=_best)
     add_export(commands)
+    add_reproduction(commands, _change)
     train = commands.add_parser("train", help="one training of the grid in this process, for debugging")
     for name in ("dataset", "model"):
         train.add_argument(name, help=f"{name} of the config")
