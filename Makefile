@@ -69,8 +69,10 @@ reproduce-check: setup  ## a drawn tenth of the committed runs once more, compar
 dag: setup  ## draw the rules, and the phases that variants share: results/dag/index.html, for any browser
 	@$(BIN)/snakemake --quiet all --forceall --rulegraph mermaid-js | $(BIN)/threephase dag results/dag
 
-docs: setup  ## config/schema.json and docs/config.md from the settings' definitions
+docs: setup  ## config/schema.json and docs/config.md from the settings, and the site build/site; a warning is an error
 	@$(BIN)/threephase config docs
+	@$(call quietly,$(BIN)/zensical build --clean --strict)
+	@echo "build/site/index.html"
 
 # One thread: trainings of tiny models gain nothing from two, and spin beside one another. Workers share the files of
 # tests, whose finished grids are made once; one more than there are cores, for the tests of clusters mostly wait. The
