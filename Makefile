@@ -49,21 +49,22 @@ archive:  ## results, config and Snakemake's records in one file; unpacked besid
 
 # The grid of config/reproduction.yaml, from copies of its datasets in DATA, or from hubs where none is given.
 COPIES = $(if $(DATA),--config data_root=$(abspath $(DATA)))
+GRID = $(patsubst %,config/%.yaml,paper capped forensics reproduction)
 AGAIN ?= reproduce-check
 DRAW ?= 1
 
 reproduce: setup  ## the reproduction's grid; goes on where it stopped: make reproduce DATA=<folder of copies>
-	@$(BIN)/threephase run config/reproduction.yaml --quiet host --cores $(CORES) --keep-going $(COPIES)
+	@$(BIN)/threephase run $(GRID) --quiet host --cores $(CORES) --keep-going $(COPIES)
 
 reproduction: setup  ## what of it is done, in compact form in reproduction/, and docs/reproduction.md from that alone
-	@$(BIN)/threephase reproduction pack --configfile config/reproduction.yaml $(COPIES)
+	@$(BIN)/threephase reproduction pack --configfile $(GRID) $(COPIES)
 	@$(BIN)/threephase reproduction write
 
 reproduce-check: setup  ## a drawn tenth of the committed runs once more, compared with these within intervals: DRAW=2 …
 	@$(BIN)/threephase reproduction draw $(AGAIN)/drawn.yaml --draw $(DRAW)
-	@$(BIN)/threephase run config/reproduction.yaml $(AGAIN)/drawn.yaml --quiet host --cores $(CORES) --keep-going \
+	@$(BIN)/threephase run $(GRID) $(AGAIN)/drawn.yaml --quiet host --cores $(CORES) --keep-going \
 	  --directory $(AGAIN) $(COPIES) -- results
-	@$(BIN)/threephase reproduction compare --configfile config/reproduction.yaml $(AGAIN)/drawn.yaml \
+	@$(BIN)/threephase reproduction compare --configfile $(GRID) $(AGAIN)/drawn.yaml \
 	  $(COPIES) --results $(AGAIN)/results
 
 dag: setup  ## draw the rules, and the phases that variants share: results/dag/index.html, for any browser

@@ -79,6 +79,7 @@ def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> s
     parts, legends = without_legends(list(texts.values()))
     told = dict(zip(texts, parts, strict=True))
     effects = asked.config.tables.effects
+    asked_first = [name for block in asked.config.grid for name in block.effects or ()]
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
@@ -90,11 +91,11 @@ def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> s
         claims=told[_stem("claims")],
         effects=[
             {
-                "title": in_markdown(given.title),
+                "title": in_markdown(effects[name].title),
                 "table": told.get(f"effects_{name}"),
-                "figure": _figure(tables, f"effects_{name}", given.title),
+                "figure": _figure(tables, f"effects_{name}", effects[name].title),
             }
-            for name, given in effects.items()
+            for name in dict.fromkeys([*asked_first, *effects])
         ],
         others=[told[name] for name in ("over_datasets", _stem("classes"), _stem("probes")) if name in told],
         legends=legends,
