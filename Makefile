@@ -11,7 +11,7 @@ TABLES = $(shell sed -nE 's/^(use rule [a-z0-9_]+ as|rule) ([a-z0-9_]+).*/\2/p' 
 quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup demo demo-full tables report archive dag docs test test-fast test-kill fuzz lint audit bench lock clean
+.PHONY: help setup demo demo-full tables report archive reproduce reproduction reproduce-check dag docs test test-fast test-kill fuzz lint audit bench lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,11 +47,33 @@ archive:  ## results, config and Snakemake's records in one file; unpacked besid
 	  --exclude='*.partial' --exclude='*.partial.*' results config .snakemake/metadata
 	@echo "threephase-results.tar.gz: unpack it in a checkout of the same commit (tar -xzf)"
 
+# The grid of config/reproduction.yaml, from copies of its datasets in DATA, or from hubs where none is given.
+COPIES = $(if $(DATA),--config data_root=$(abspath $(DATA)))
+GRID = $(patsubst %,config/%.yaml,paper capped forensics reproduction)
+AGAIN ?= reproduce-check
+DRAW ?= 1
+
+reproduce: setup  ## the reproduction's grid; goes on where it stopped: make reproduce DATA=<folder of copies>
+	@$(BIN)/threephase run $(GRID) --quiet host --cores $(CORES) --keep-going $(COPIES)
+
+reproduction: setup  ## what of it is done, in compact form in reproduction/, and docs/reproduction.md from that alone
+	@$(BIN)/threephase reproduction pack --configfile $(GRID) $(COPIES)
+	@$(BIN)/threephase reproduction write
+
+reproduce-check: setup  ## a drawn tenth of the committed runs once more, compared with these within intervals: DRAW=2 …
+	@$(BIN)/threephase reproduction draw $(AGAIN)/drawn.yaml --draw $(DRAW)
+	@$(BIN)/threephase run $(GRID) $(AGAIN)/drawn.yaml --quiet host --cores $(CORES) --keep-going \
+	  --directory $(AGAIN) $(COPIES) -- results
+	@$(BIN)/threephase reproduction compare --configfile $(GRID) $(AGAIN)/drawn.yaml \
+	  $(COPIES) --results $(AGAIN)/results
+
 dag: setup  ## draw the rules, and the phases that variants share: results/dag/index.html, for any browser
 	@$(BIN)/snakemake --quiet all --forceall --rulegraph mermaid-js | $(BIN)/threephase dag results/dag
 
-docs: setup  ## config/schema.json and docs/config.md from the settings' definitions
+docs: setup  ## config/schema.json and docs/config.md from the settings, and the site build/site; a warning is an error
 	@$(BIN)/threephase config docs
+	@$(call quietly,$(BIN)/zensical build --clean --strict)
+	@echo "build/site/index.html"
 
 # One thread: trainings of tiny models gain nothing from two, and spin beside one another. Workers share the files of
 # tests, whose finished grids are made once; one more than there are cores, for the tests of clusters mostly wait. The

@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from threephase.artifacts import layout
+from threephase.data.places import files_of
 from threephase.errors import ConfigError
+from threephase.experiment.asked import Asked
 from threephase.experiment.config import Config
 from threephase.experiment.reading import load, read, tables_of
 from threephase.experiment.recipe import Recipe, Step
@@ -584,3 +586,69 @@ def test_repeated_splits_are_cells_of_the_grid_with_the_settings_of_their_datase
     for name, said in {"d": "has repeated splits", "d@r3f1": "has no split 'r3f1'"}.items():
         with pytest.raises(ConfigError, match=f"config: datasets.d: {said}; name one of its own, as d@r1f1"):
             config.fold(name)
+
+
+def copies(root: Path, **folders: list[str]) -> str:
+    """A folder of copies: the named files, with a row each, below the named folders."""
+    for folder, names in folders.items():
+        (root / folder).mkdir(parents=True)
+        for name in names:
+            (root / folder / name).write_text("text,label\nx,y\n")
+    return str(root)
+
+
+def test_datasets_of_one_source_share_its_copy(tmp_path: Path) -> None:
+    source = {"hub": "owner/name", "train": "train", "test": "test"}
+    given = {
+        **MINIMAL,
+        "data_root": copies(tmp_path, news=["train.csv", "test.csv"], own=["train.csv", "test.csv"]),
+        "datasets": {
+            "news": {"source": source},
+            "uneven": {"source": {**source, "labels": ["topic"]}, "class_sizes": {"y": 1}},
+            "own": {"source": source},
+            "other": {"source": {**source, "hub": "owner/other"}},
+        },
+    }
+    config = load(given)
+    trains = {name: config.dataset_settings(name).source.train for name in ("news", "uneven", "own")}
+    assert trains == {
+        "news": str(tmp_path / "news/train.csv"),
+        "uneven": str(tmp_path / "news/train.csv"),
+        "own": str(tmp_path / "own/train.csv"),
+    }
+    with pytest.raises(ConfigError, match="other: no such folder"):
+        config.dataset_settings("other")
+
+
+def test_repeated_splits_divide_the_test_rows_of_a_copy_too(tmp_path: Path) -> None:
+    given = {
+        **MINIMAL,
+        "data_root": copies(tmp_path / "copies", small=["train.csv", "test.csv", "unlabelled.csv"]),
+        "datasets": {"small": {"source": {"train": "small.csv"}, "splits": {"folds": 2}}},
+    }
+    source = load(given).dataset_settings("small").source
+    assert (source.test, source.unlabelled) == (None, str(tmp_path / "copies/small/unlabelled.csv"))
+    assert {path.name for path in files_of(Path(source.train))} == {"train.csv", "test.csv"}
+    (tmp_path / "copies/small/test_hard.csv").write_text("text,label\nx,y\n")
+    with pytest.raises(ConfigError, match="put both into one file, or drop `splits`"):
+        load(given).dataset_settings("small")
+
+
+def test_variants_that_no_group_names_can_stand_beside_tuned_ones() -> None:
+    given = {
+        **MINIMAL,
+        "variants": {"3-Phase": ["dae", "cl", "ft"], "FT": ["ft"], "FT (tuned)": [{"ft": {"tag": "tuned"}}]},
+        "tuning": {"enabled": True, "main": False, "groups": {"plain": {"tunes": "FT (tuned)"}}},
+    }
+    config = load(given)
+    assert {recipe: config.is_tuned(recipe) for recipe in ("dae.cl.ft", "ft", "ft-tuned")} == {
+        "dae.cl.ft": False, "ft": False, "ft-tuned": True
+    }  # fmt: skip
+    asked = Asked(config, code=str)
+    dataset, model = config.runs()[0].dataset, config.runs()[0].model
+    assert asked.tuned(dataset, model, "ft") is None
+    assert asked.tuned(dataset, model, "ft-tuned") == f"results/tuning/{dataset}/{model}/plain/ft.json"
+    assert asked.studies() == [f"results/tuning/{dataset}/{each}/plain/best.yaml" for each in ("m", "n")]
+    everybody = load({**given, "tuning": {**given["tuning"], "main": True}})
+    assert everybody.is_tuned("dae.cl")
+    assert asked.study(dataset, model, "plain") == Asked(everybody, code=str).study(dataset, model, "plain")

@@ -6,12 +6,23 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from zipfile import ZipFile
 
 import pandas as pd
 import pytest
 from running import PROJECT, QUICK, plan, snakemake, write_config
+
+from threephase.errors import CheckpointError
+from threephase.experiment.reading import load, merged
+from threephase.jobs.digest import code_of
+from threephase.reproduction.again import Agreement, compare, drawn
+from threephase.reproduction.document import differences, write_document
+from threephase.reproduction.packing import pack, unpack
+from threephase.reproduction.tables import write_tables
+from threephase.tables.legend import LEGEND
 
 pytestmark = pytest.mark.takes(seconds=140)
 
@@ -235,3 +246,84 @@ def test_a_dataset_or_variant_called_like_a_rule_is_refused(tmp_path: Path, sour
     assert (
         done.stderr.splitlines()[-1] == "config: 'table3' is the name of a rule; call the dataset or variant otherwise"
     )
+
+
+CODE = partial(code_of, scripts=PROJECT / "workflow/scripts")
+SHIPPED = PROJECT / "config"
+
+
+def packed_from(results: Path, grid: Path, folder: Path) -> Path:
+    """The compact form of what lies in a results folder of the grid."""
+    pack(merged([grid / "config.yaml"]), SHIPPED, CODE, results, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packed(grid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return packed_from(grid / "results", grid, tmp_path_factory.mktemp("packed") / "reproduction")
+
+
+def test_the_document_from_the_compact_form_has_the_grids_own_tables_and_what_differs_is_found(
+    grid: Path, packed: Path, tmp_path: Path
+) -> None:
+    write_document(packed, SHIPPED, tmp_path)
+    page = tmp_path / "reproduction.md"
+    shown = page.read_text()
+    own = [path for path in (grid / "results/tables").iterdir() if path.suffix in (".csv", ".svg", ".md")]
+    assert len(own) > 20
+    for path in own:
+        if path.suffix == ".md":
+            lines = [line for line in path.read_text().splitlines() if line and not line.startswith(("#", LEGEND))]
+            assert [line for line in lines if line not in shown] == []
+        else:
+            assert (tmp_path / "reproduction" / path.name).read_bytes() == path.read_bytes(), path.name
+    assert sum(path.stat().st_size for path in packed.iterdir()) < 100_000  # of these 5 runs
+    (tmp_path / "reproduction/results.csv").write_text("accuracy\n1.0\n")
+    page.write_text(shown.replace("## What it cost", "## What it costs"))
+    (tmp_path / "reproduction/table9.csv").write_text("made up\n")
+    assert differences(packed, SHIPPED, tmp_path) == [
+        "reproduction.md", "reproduction/results.csv", "reproduction/table9.csv"
+    ]  # fmt: skip
+
+
+def test_the_compact_form_holds_no_text(grid: Path, packed: Path) -> None:
+    texts = pd.read_parquet(grid / "results/evaluations/topics/tiny/seed2/ft/predictions.parquet")["text"]
+    frames = pd.read_parquet(packed / "frames.parquet")
+    names = {name for listed in frames["names"].dropna() for name in listed}
+    assert not names & set(texts)
+    assert {"text", "source"}.isdisjoint(frames["column"])
+
+
+def test_an_altered_score_in_the_compact_form_is_refused(packed: Path, tmp_path: Path) -> None:
+    altered = tmp_path / "reproduction"
+    shutil.copytree(packed, altered)
+    records = pd.read_parquet(altered / "records.parquet")
+    of_metrics = records["path"].str.endswith("seed2/ft/metrics.json")
+    records.loc[of_metrics, "content"] = records.loc[of_metrics, "content"].str.replace(
+        '"accuracy": 0.', '"accuracy": 1.'
+    )
+    records.to_parquet(altered / "records.parquet")
+    with pytest.raises(CheckpointError, match=r"seed2/ft/metrics\.json: altered since it was written"):
+        write_tables(unpack(altered, SHIPPED, tmp_path / "results"), SHIPPED, tmp_path / "tables")
+
+
+def test_of_a_partial_grid_there_is_what_is_done_and_what_is_missing_is_said(grid: Path, tmp_path: Path) -> None:
+    shutil.copytree(grid / "results", tmp_path / "results")
+    shutil.rmtree(tmp_path / "results/evaluations/topics/tiny/seed1/dae.ft")
+    shutil.rmtree(tmp_path / "results/evaluations/topics/tiny/seed2/ft")
+    packed = packed_from(tmp_path / "results", grid, tmp_path / "reproduction")
+    write_document(packed, SHIPPED, tmp_path / "docs")
+    page = (tmp_path / "docs/reproduction.md").read_text()
+    assert re.search(r"\| DAE\+FT +\| tiny +\| 0 of 1 ", page)
+    assert re.search(r"\| FT +\| tiny +\| 1 of 2 ", page)
+    assert "2 of 5 runs are missing" in page
+
+
+def test_a_drawn_part_that_was_run_again_agrees_or_does_not(grid: Path, packed: Path, tmp_path: Path) -> None:
+    assert len(drawn(packed, SHIPPED, 0.4, 1)["grid"]) == 2
+    overlay = drawn(packed, SHIPPED, 1.0, 1)
+    config = load(merged([grid / "config.yaml"], overlay), SHIPPED)
+    shutil.copytree(grid / "results", tmp_path / "results")
+    again = compare(packed, SHIPPED, config, CODE, tmp_path / "results")
+    assert (len(again.runs), again.outside, again.holds) == (5, 0, True)
+    assert Agreement([replace(again.runs[0], repeated=0.0, low=0.5)] * 5).holds is False

@@ -302,7 +302,7 @@ def leaks_of(configs: list[str]) -> frozenset[str]:
 SHIPPED = [["config.yaml"], ["config.yaml", "demo-full.yaml"], ["config.yaml", "fair.yaml"]]
 SHIPPED += [["config.yaml", "splits.yaml"], ["paper.yaml"], ["paper.yaml", "capped.yaml"]]
 SHIPPED += [["paper.yaml", "capped.yaml", over] for over in ("sensitivity.yaml", "arms.yaml", "tuned.yaml")]
-LEAKING = [["paper.yaml", "capped.yaml", "forensics.yaml"], ["paper.yaml", "released.yaml"]]
+LEAKING = [["paper.yaml", "capped.yaml", "forensics.yaml", "reproduction.yaml"], ["paper.yaml", "released.yaml"]]
 NO_GRIDS = {"hyperparameters.yaml"}
 
 

@@ -42,7 +42,7 @@ class ThreePhaseClassifier(ClassifierMixin, BaseEstimator):
 
     After `fit` or `load` there are `classes_` (K,), sorted, of the kind that the labels had.
 
-    Example:
+    Examples:
         >>> model = ThreePhaseClassifier().fit(texts, labels, unlabelled=more_texts)
         >>> model.predict(["to be or not to be"])
     """

@@ -6,7 +6,7 @@ import os
 import sys
 
 from threephase import __version__
-from threephase.commands.line import config, data, export, grid, model
+from threephase.commands.line import config, data, export, grid, model, reproduction
 from threephase.console import open_closed_streams
 from threephase.errors import UserError, fault_of_machine, printable
 
@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="threephase", description=__doc__)
     parser.add_argument("--version", action="version", version=f"threephase {__version__}")
     commands = parser.add_subparsers(required=True)
-    for group in (grid, config, data, model, export):
+    for group in (grid, config, data, model, export, reproduction):
         group.add_commands(commands)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

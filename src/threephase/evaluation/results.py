@@ -1,7 +1,7 @@
 """Every run of the grid as one row: its scores on the test split and where they come from; nothing stale among them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from threephase.artifacts import layout
+from threephase.artifacts.compact import KEPT, is_compact
 from threephase.artifacts.folders import (
     COMPLETE,
     DATASET,
@@ -26,6 +27,7 @@ from threephase.settings.overlay import overlaid
 SCORES = ("accuracy", "precision", "recall", "f1")
 Asked = dict[str, dict[str, Any]]  # by `layout.place_of` what is asked
 SHOWN = 10  # differences that an error names
+SMALL = {".json", ".csv", ".parquet"}  # endings of files whose hashes are compared; `evaluate` has checked the weights
 COUNTS = ("n_test", "n_train", "n_validation", "max_length", "best_step", "steps")
 COLUMNS = [
     *("dataset", "split", "model", "variant", "seed", "recipe"), *SCORES, "averaging", "n_test", "largest_class_share",
@@ -68,7 +70,14 @@ def _evaluation(run: Run, root: Path) -> Path:
 
 
 def _stale(run: Run, asked: Asked, root: Path) -> Iterator[str]:
-    """How a run differs from what is asked, from the dataset to the evaluation."""
+    """How a run differs from what is asked, from the dataset to the evaluation.
+
+    What was packed had been compared as it was; of it the records are still as the run wrote them.
+    """
+    if is_compact(root):
+        for folder in (*(_checkpoint(run, part, root) for part in Recipe(run.recipe).prefixes), _evaluation(run, root)):
+            yield from _incomplete(folder, KEPT)
+        return
     data, model = layout.data(run.dataset, root), layout.base_model(run.model, root)
     yield from _file_differs(data / DATASET, asked[layout.place_of("data", run.dataset)])
     if layout.reads_base_model(run.recipe):
@@ -113,13 +122,15 @@ def _differences(path: Path, recorded: Any, wanted: Any, name: str = "") -> Iter
         yield f"{path}: {name} was {json.dumps(recorded)}, asked is {json.dumps(wanted)}"
 
 
-def _incomplete(folder: Path) -> Iterator[str]:
-    """What is missing of a folder, and which of its small files were altered; `evaluate` has checked the weights."""
+def _incomplete(folder: Path, kept: Collection[str] = ()) -> Iterator[str]:
+    """What is missing of a folder, and which of its small files were altered; `kept` are those of a compact form."""
     for name, expected in _hashes(folder / COMPLETE).items():
         path = folder / name
+        if kept and name not in kept:
+            continue
         if not path.is_file():
             yield f"{path}: missing, though the folder was complete"
-        elif path.suffix in {".json", ".csv", ".parquet"} and _hash_of(path) != expected:
+        elif path.suffix in SMALL and _hash_of(path) != expected:
             yield f"{path}: altered since it was written"
 
 

@@ -131,7 +131,7 @@ class Asked:
     def phase(self, dataset: str, model: str, recipe: str) -> Step:
         """What a recipe's last phase, or a baseline, trains with; `fixed`: what no study that runs first changes."""
         settings = self.config.phase_settings(dataset, model, recipe).model_dump()
-        fixed = self.config.fixed(recipe) if self.config.tuned else []
+        fixed = self.config.fixed(recipe) if self.config.is_tuned(recipe) else []
         return {
             "settings": settings,
             "fixed": fixed,
@@ -139,8 +139,8 @@ class Asked:
         }
 
     def tuned(self, dataset: str, model: str, recipe: str) -> str | None:
-        """The file of what a study found for a recipe's last phase; None without studies, and for a baseline."""
-        if not self.config.tuned or Recipe(recipe).baseline:
+        """The file of what a study found for a recipe's last phase; None where no study runs first."""
+        if not self.config.is_tuned(recipe):
             return None
         folder = layout.tuning(dataset, model, self.config.group_of(recipe), self.root)
         return f"{folder}/{Recipe(recipe).phase}.json"
@@ -154,13 +154,12 @@ class Asked:
             (recipe.phase, self.config.phase_settings(dataset, model, recipe).model_dump(), self.config.fixed(recipe))
             for recipe in self.config.tuned_recipe(group).prefixes
         ]
-        return {"settings": self.config.tuning.model_dump(mode="json"), "steps": steps, "code": self.code("phases")}
+        settings = self.config.tuning.model_dump(mode="json", exclude={"main"})  # which says who else has a study
+        return {"settings": settings, "steps": steps, "code": self.code("phases")}
 
     def studies(self) -> list[str]:
         """What every study of the grid found, a file each."""
-        if not self.config.tuned:
-            return []
-        trained = (run for run in self.runs if not run.recipe.baseline)
+        trained = (run for run in self.runs if self.config.is_tuned(run.recipe))
         cells = dict.fromkeys((run.dataset, run.model, self.config.group_of(run.recipe)) for run in trained)
         return [f"{layout.tuning(*cell, self.root)}/best.yaml" for cell in cells]
 
@@ -411,7 +410,8 @@ class Asked:
 
     def _columns(self) -> list[tuple[str, str]]:
         """The columns of Table 5: datasets with base models. Repeated splits share settings, but not what was tuned."""
-        named: Callable[[str], str] = str if self.config.tuned else layout.dataset_of
+        tuned = self.config.is_tuned(self.config.recipe_of(self.config.reference))
+        named: Callable[[str], str] = str if tuned else layout.dataset_of
         return list(dict.fromkeys((named(run.dataset), run.model) for run in self.runs))
 
     def tuned_input(self, dataset: str, model: str, recipe: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from pydantic import (
 
 from threephase.artifacts import layout
 from threephase.data.hub import places_below_url
-from threephase.data.places import at_home, local_copy
+from threephase.data.places import at_home, files_of, local_copy
 from threephase.errors import ConfigError, DownloadError
 from threephase.experiment.grid import GridBlock, runs_of
 from threephase.experiment.recipe import BASELINE, UNSEEDED, Recipe, Run, Step, Steps, prefixes
@@ -30,7 +30,7 @@ from threephase.settings.base_model import BaseModelSettings
 from threephase.settings.baseline import BaselineSettings, EncoderBaselineSettings
 from threephase.settings.baselines import BASELINES
 from threephase.settings.common import PhaseSettings, Settings, known
-from threephase.settings.dataset import DatasetSettings, Fold, Limits
+from threephase.settings.dataset import SPLITS, DatasetSettings, Fold, Limits, Source
 from threephase.settings.layer import Layer
 from threephase.settings.phases import PHASES
 from threephase.settings.tuning import Group, TuningSettings
@@ -224,7 +224,8 @@ class Config(Settings):
     data_root: str | None = Field(
         None,
         description="Folder of local copies that every dataset is read from instead of its source: "
-        "`<data_root>/<dataset>/{train,validation,test,unlabelled}` in any known format.",
+        "`<data_root>/<dataset>/{train,validation,test,unlabelled}` in any known format. Datasets of one source may "
+        "share a folder, named after any of them; with repeated `splits` a copy's test rows are among the others.",
     )
     model_root: str | None = Field(
         None, description="Folder that every base model is read from instead of its source: `<model_root>/<model>/`."
@@ -449,8 +450,21 @@ class Config(Settings):
         """The settings of a dataset under the config's limits and `data_root`. Raises ConfigError without a copy."""
         given = self.datasets[name]
         limits = self.limits.model_dump(exclude_unset=True) | given.limits.model_dump(exclude_unset=True)
-        source = given.source if self.data_root is None else local_copy(at_home(Path(self.data_root)), name, given)
+        source = given.source if self.data_root is None else self._copy(at_home(Path(self.data_root)), name)
         return given.model_copy(update={"limits": Limits(**limits), "source": source})
+
+    def _copy(self, root: Path, name: str) -> Source:
+        """The copy of a dataset: its own, else that of another dataset which has the same source.
+
+        Repeated splits divide all its labelled rows anew, those of its test split among them.
+        """
+        given = self.datasets[name]
+        alike = [other for other, of in self.datasets.items() if _place(of.source) == _place(given.source)]
+        folder = next((each for each in (name, *alike) if (root / each).is_dir()), name)
+        if given.splits is None:
+            return local_copy(root, folder, given)
+        source = local_copy(root, folder, given.model_copy(update={"splits": None, "test_size": 1}))
+        return source if source.test is None else _undivided(source)
 
     def split_names(self, dataset: str) -> list[str]:
         """What stands in paths for a dataset: its name, or a name for each of its repeated splits, as `bbc@r1f3`."""
@@ -483,10 +497,10 @@ class Config(Settings):
         return self.tuning.enabled or self.hyperparameters.use == "tuned"
 
     def groups(self) -> dict[str, Group]:
-        """The groups of variants with a study each; those that no group names share that of the first variant."""
+        """The groups of variants with a study each; those that no group names share that of the first, or have none."""
         named = {variant for group in self.tuning.groups.values() for variant in group.variants}
         others = [variant for variant in self.variants if variant not in named and not self.is_baseline(variant)]
-        if not others:
+        if not others or not self.tuning.main:
             return dict(self.tuning.groups)
         first = self.reference if self.reference in others else others[0]
         return {"main": Group(tunes=first, gives_to=tuple(others)), **self.tuning.groups}
@@ -500,6 +514,11 @@ class Config(Settings):
             if any(recipe in self.recipe_of(variant).prefixes for variant in group.variants):
                 return name
         raise ConfigError(f"no variant of the config trains '{recipe}'")
+
+    def is_tuned(self, recipe: str) -> bool:
+        """Whether a study runs first for a recipe; none does for a baseline."""
+        groups = self.groups().values() if self.tuned else ()
+        return any(recipe in self.recipe_of(variant).prefixes for group in groups for variant in group.variants)
 
     def tuned_recipe(self, group: str) -> Recipe:
         """What a study of a group trains."""
@@ -570,6 +589,23 @@ class Config(Settings):
     @cached_property
     def _last_steps(self) -> dict[Recipe, Step]:
         return {recipe: part[-1] for steps in self.variants.values() for recipe, part in prefixes(steps)}
+
+
+def _place(source: Source) -> dict[str, Any]:
+    """Where the rows of a source lie, whatever is read of them."""
+    return source.model_dump(include={"hub", "config", "revision", "url", "package", *SPLITS})
+
+
+def _undivided(source: Source) -> Source:
+    """A local source whose test rows are among its labelled rows, by a pattern that is both files' and no other's."""
+    files = {Path(str(source.train)), Path(str(source.test))}
+    pattern = Path(source.train).with_name("t*" + "".join(Path(source.train).suffixes))
+    if set(files_of(pattern)) != files:
+        raise ConfigError(
+            f"config: data_root: {source.test}: test rows, where `splits` has folds of all labelled ones, and no "
+            f"pattern is that file's and {Path(source.train).name}'s alone; put both into one file, or drop `splits`"
+        )
+    return source.model_copy(update={"train": str(pattern), "test": None})
 
 
 def variants_by_recipe(variants: Mapping[str, Steps]) -> dict[Recipe, list[str]]:

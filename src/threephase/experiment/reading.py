@@ -69,10 +69,15 @@ def read(paths: Iterable[Path], changes: Mapping[str, Any] | None = None, shippe
 
     `shipped` is as in `load`. Raises ConfigError for what `load` and `read_yaml` refuse.
     """
+    return load(merged(paths, changes), shipped)
+
+
+def merged(paths: Iterable[Path], changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What some config files say together, unchecked, and `changes` over them; as `read` checks it."""
     given: dict[str, Any] = {}
     for path in paths:
         given = _laid_over(given, read_yaml(path))
-    return load(_laid_over(given, dict(changes or {})), shipped)
+    return _laid_over(given, dict(changes or {}))
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

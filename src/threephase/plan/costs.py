@@ -26,8 +26,9 @@ def costs_of(plan: Plan, config: Config) -> dict[str, Any]:
          1.0 if training in plan.twins else plan.work(training).operations)
         for training in plan.trainings if not training.is_there
     ]  # fmt: skip
-    groups = {(run.dataset, run.model, config.group_of(run.recipe)) for run in config.runs() if not run.recipe.baseline}
-    for dataset, model, group in sorted(groups) if config.tuned else []:
+    tuned = [run for run in config.runs() if config.is_tuned(run.recipe)]
+    groups = {(run.dataset, run.model, config.group_of(run.recipe)) for run in tuned}
+    for dataset, model, group in sorted(groups):
         trial = sum(
             plan.work(Training(dataset, model, 0, part)).operations for part in config.tuned_recipe(group).prefixes
         )

@@ -260,9 +260,7 @@ class Plan:
     @cached_property
     def studies(self) -> dict[tuple[str, str, str], float]:
         """Every study of the grid with its seconds."""
-        if not self.config.tuned:
-            return {}
-        runs = [run for run in self.config.runs() if not run.recipe.baseline]
+        runs = [run for run in self.config.runs() if self.config.is_tuned(run.recipe)]
         groups = {(run.dataset, run.model, self.config.group_of(run.recipe)) for run in runs}
         return {study: self.study_seconds(*study) for study in sorted(groups)}
 
@@ -330,7 +328,7 @@ class Plan:
             return (before.name, *([twin.name] if twin else []))
         study = [
             f"study of {training.dataset} · {training.model} · {self.config.group_of(training.recipe)}"
-        ] if self.studies else []  # fmt: skip
+        ] if self.config.is_tuned(training.recipe) else []  # fmt: skip
         return (f"data of {training.dataset}", f"base model {training.model}", *study, *([twin.name] if twin else []))
 
     @cached_property

@@ -89,6 +89,11 @@ class TuningSettings(Settings):
         "study, `main`, of the reference variant: so the paper does with its ablations.",
         json_schema_extra={"source": "Section 4.2"},
     )
+    main: bool = Field(
+        True,
+        description="Whether the variants that no group names take the values of a study; without, they keep the "
+        "config's, and stand beside those that are tuned.",
+    )
     space: Space = Field(
         PAPERS_SPACE,
         description="What is searched, by `<phase>.<setting>`; `all.<setting>` is one value for all phases. A study "

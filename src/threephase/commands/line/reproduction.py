@@ -1,0 +1,112 @@
+"""`threephase reproduction`: a grid's results in compact form, the document made of them, and a part of it again."""
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from threephase.commands.line.arguments import as_change
+from threephase.errors import UserError
+
+SHIPPED = Path("config")
+COMMITTED, DOCS = Path("reproduction"), Path("docs")
+NEXT = "run `threephase reproduction write`, and commit what it wrote"
+
+
+def add_commands(commands: Any) -> None:
+    """Make its four known to the command line."""
+    room = commands.add_parser("reproduction", help="a grid in compact form, and the document made of it")
+    kinds = room.add_subparsers(required=True)
+    pack = kinds.add_parser("pack", help="scores, settings, provenance, predictions of a grid: no weights, no texts")
+    _add_config(pack)
+    pack.add_argument("--results", type=Path, default=Path("results"), help="the results folder")
+    pack.set_defaults(run=_pack)
+    write = kinds.add_parser("write", help="docs/reproduction.md, its tables and figures, from the compact form alone")
+    write.add_argument("--check", action="store_true", help="write nothing; fail where they differ from what is there")
+    write.set_defaults(run=_write)
+    draw = kinds.add_parser("draw", help="a config that asks for a drawn share of the packed runs once more")
+    draw.add_argument("out", type=Path, help="the config to write, to be laid over the grid's")
+    draw.add_argument("--share", type=_share, default=0.1, help="of the runs")
+    draw.add_argument("--draw", type=int, default=1, help="another number draws others")
+    draw.set_defaults(run=_draw)
+    compare = kinds.add_parser("compare", help="whether runs that were made again agree with the packed ones")
+    _add_config(compare)
+    compare.add_argument("--results", type=Path, default=Path("results"), help="the results folder of the new runs")
+    compare.set_defaults(run=_compare)
+    for each in (pack, write, draw, compare):
+        each.add_argument("--folder", type=Path, default=COMMITTED, help="of the compact form")
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--configfile", type=Path, nargs="+", required=True, help="config files of the grid")
+    parser.add_argument(
+        "--config", nargs="+", type=as_change, default=[], metavar="KEY=VALUE", help="as snakemake's, of the top level"
+    )
+
+
+def _share(given: str) -> float:
+    value = float(given)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{given}: is no share above 0; give one up to 1")
+    return value
+
+
+def _code() -> Any:
+    from threephase.jobs.digest import code_of
+
+    scripts = Path("workflow/scripts")
+    if not scripts.is_dir():
+        raise UserError("reproduction: compares runs with the code that makes them; run it in the project's folder")
+    return partial(code_of, scripts=scripts)
+
+
+def _pack(arguments: argparse.Namespace) -> int:
+    from threephase.experiment.reading import merged
+    from threephase.reproduction.packing import pack
+
+    given = merged(arguments.configfile, dict(arguments.config))
+    packed = pack(given, SHIPPED, _code(), arguments.results, arguments.folder)
+    print(f"{arguments.folder}: {packed.runs} of {packed.of} runs, {packed.size / 1e6:.1f} MB")
+    return 0
+
+
+def _write(arguments: argparse.Namespace) -> int:
+    from threephase.reproduction.document import differences, write_document
+
+    if not arguments.check:
+        for path in write_document(arguments.folder, SHIPPED, DOCS):
+            print(path)
+        return 0
+    found = differences(arguments.folder, SHIPPED, DOCS)
+    for name in found:
+        print(f"{DOCS / name}: is not what {arguments.folder} gives; {NEXT}")
+    return int(bool(found))
+
+
+def _draw(arguments: argparse.Namespace) -> int:
+    import yaml
+
+    from threephase.reproduction.again import drawn
+
+    overlay = drawn(arguments.folder, SHIPPED, arguments.share, arguments.draw)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(yaml.safe_dump(overlay, sort_keys=False), encoding="utf-8")
+    print(f"{arguments.out}: {len(overlay['grid'])} runs")
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from threephase.experiment.reading import read
+    from threephase.reproduction.again import compare
+
+    config = read(arguments.configfile, dict(arguments.config))
+    found = compare(arguments.folder, SHIPPED, config, _code(), arguments.results)
+    for each in found.runs:
+        sign = "✓" if each.agrees else "✗"
+        low, high = 100 * each.low, 100 * each.high
+        print(f"{sign} {each.run}: {100 * each.repeated:.1f}, packed {100 * each.packed:.1f} [{low:.1f}, {high:.1f}]")
+    print(
+        f"{found.outside} of {len(found.runs)} outside their 95% intervals (p = {found.probability:.2g}): "
+        + ("as chance has it" if found.holds else "more than chance has it")
+    )
+    return int(not found.holds)

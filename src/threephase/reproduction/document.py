@@ -1,0 +1,164 @@
+"""The document of a reproduction, and the numbers and figures beside it, from the compact form alone."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+from tabulate import tabulate
+
+from threephase.artifacts import layout
+from threephase.artifacts.compact import records_of
+from threephase.artifacts.folders import writing_file
+from threephase.artifacts.inert import in_markdown
+from threephase.experiment.asked import Asked
+from threephase.reproduction.packing import runs_there, unpack
+from threephase.reproduction.tables import write_tables
+from threephase.reproduction.template import DOCUMENT
+from threephase.tables.legend import without_legends
+
+PAGE = "reproduction.md"
+BESIDE = "reproduction"  # folder beside the page: numbers and figures
+ADVICE = "advice.md"  # beside the compact form: what a person concludes from the page
+COMPARED = {".md", ".csv"}  # endings of what is the same on every machine; a figure's letters are as wide as its fonts
+PAPERS = ("table3", "table4", "table6", "table7", "table1", "table2", "table5", "audit_published")
+
+
+def write_document(folder: Path, shipped: Path, docs: Path) -> list[Path]:
+    """Write page, numbers and figures, and return their paths; what an earlier one left beside the page goes.
+
+    Args:
+        folder: the compact form, with what a person concludes in `advice.md`, where there is one.
+        shipped: the project's own config files.
+        docs: where the page goes.
+    """
+    with TemporaryDirectory() as made:
+        parts = _made(folder, shipped, Path(made))
+        shutil.rmtree(docs / BESIDE, ignore_errors=True)
+        for name, source in parts.items():
+            (docs / name).parent.mkdir(parents=True, exist_ok=True)
+            with writing_file(docs / name) as beside:
+                shutil.copyfile(source, beside)
+    return [docs / name for name in parts]
+
+
+def differences(folder: Path, shipped: Path, docs: Path) -> list[str]:
+    """The parts of the document under `docs` that are not what the compact form gives; none if all are."""
+    with TemporaryDirectory() as made:
+        parts = _made(folder, shipped, Path(made))
+        wanted = {name: path for name, path in parts.items() if path.suffix in COMPARED}
+        there = {path.relative_to(docs).as_posix() for path in (docs / BESIDE).glob("*.csv")}
+        return sorted(
+            {name for name, path in wanted.items() if _content(docs / name) != path.read_bytes()}
+            | (there - wanted.keys())
+        )
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _made(folder: Path, shipped: Path, work: Path) -> dict[str, Path]:
+    """The document's parts by their names below `docs`, made in a folder of their own."""
+    asked = unpack(folder, shipped, work / "results")
+    tables = work / "tables"
+    write_tables(asked, shipped, tables)
+    advice = folder / ADVICE
+    page = _page(asked, records_of(folder), tables, advice.read_text(encoding="utf-8") if advice.exists() else "")
+    (work / PAGE).write_text(page, encoding="utf-8")
+    beside = sorted(path for path in tables.iterdir() if path.suffix in (".csv", ".svg"))
+    return {PAGE: work / PAGE, **{f"{BESIDE}/{path.name}": path for path in beside}}
+
+
+def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> str:
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(tables.glob("*.md"))}
+    parts, legends = without_legends(list(texts.values()))
+    told = dict(zip(texts, parts, strict=True))
+    effects = asked.config.tables.effects
+    asked_first = [name for block in asked.config.grid for name in block.effects or ()]
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    return environment.from_string(DOCUMENT).render(
+        verdict=_below_heading(told["verdict"]),
+        advice=advice,
+        papers=[told[name] for name in map(_stem, PAPERS) if name in told],
+        papers_figure=_figure(tables, _stem("table4"), "Ablations: differences in accuracy with their intervals"),
+        claims=told[_stem("claims")],
+        effects=[
+            {
+                "title": in_markdown(effects[name].title),
+                "table": told.get(f"effects_{name}"),
+                "figure": _figure(tables, f"effects_{name}", effects[name].title),
+            }
+            for name in dict.fromkeys([*asked_first, *effects])
+        ],
+        others=[told[name] for name in ("over_datasets", _stem("classes"), _stem("probes")) if name in told],
+        legends=legends,
+        coverage=_coverage(asked),
+        **_origin(records),
+    )
+
+
+def _stem(name: str) -> str:
+    return layout.TABLES[name]
+
+
+def _below_heading(text: str) -> str:
+    """A page of its own as a part of another: without its first heading."""
+    return "\n".join(line for line in text.splitlines() if not line.startswith("# ")).strip()
+
+
+def _figure(tables: Path, stem: str, title: str) -> str:
+    return f"![{in_markdown(title)}]({BESIDE}/{stem}.svg)" if (tables / f"{stem}.svg").exists() else ""
+
+
+def _coverage(asked: Asked) -> str:
+    """How many of the runs that were asked for there are, by variant and dataset."""
+    counts = runs_there(asked)
+    titles = asked.config.titles()
+    datasets = list(dict.fromkeys(dataset for dataset, _, _ in counts))
+    models = list(dict.fromkeys(model for _, model, _ in counts))
+    rows = []
+    for variant in asked.config.variants:
+        for model in models:
+            cells = [counts.get((dataset, model, variant)) for dataset in datasets]
+            if any(cells):
+                shown = [f"{done} of {wanted}" if cell else "" for cell in cells for done, wanted in [cell or (0, 0)]]
+                rows.append([in_markdown(variant), in_markdown(titles.get(model, model)), *shown])
+    heads = ["Variant", "Base model", *(in_markdown(titles.get(dataset, dataset)) for dataset in datasets)]
+    return str(tabulate(rows, headers=heads, tablefmt="github", disable_numparse=True))
+
+
+def _origin(records: dict[str, str]) -> dict[str, Any]:
+    """Where the numbers come from, and what they cost."""
+    trainings = [
+        json.loads(content)
+        for path, content in records.items()
+        if path.startswith("checkpoints/") and path.endswith("/provenance.json")
+    ]
+
+    def each(of: Callable[[dict[str, Any]], str]) -> list[str]:
+        return sorted({found for found in map(of, trainings) if found})
+
+    seconds = pd.Series([training["wall_seconds"] for training in trainings], dtype=float)
+    return {
+        "trainings": len(trainings),
+        "hours": f"{seconds.sum() / 3600:.1f}",
+        "commits": each(lambda training: training.get("git", {}).get("commit", "")[:12]),
+        "machines": each(lambda training: _machine(training["hardware"])),
+        "libraries": each(lambda training: _listed(training["versions"])),
+    }
+
+
+def _listed(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _machine(hardware: dict[str, Any]) -> str:
+    gpus = ", ".join(hardware["gpus"])
+    return gpus or f"{hardware['machine']}, {hardware['processor']}"

@@ -1,0 +1,82 @@
+"""The document's template. It asks questions and says how they are answered; every number in it is given."""
+
+DOCUMENT = """\
+<!-- Made by `threephase reproduction write` from the folder reproduction/; a test finds edits. -->
+
+# The reproduction
+
+When does it pay to adapt an encoder before fine-tuning it? This page is what one grid says, `config/reproduction.yaml`:
+the paper's tables with our figures beside, a verdict on each of its claims, and a table and a figure for each question
+that its users ask. Intervals are over seeds and test rows together ([how they are made](statistics.md)). Nothing on
+this page was typed by hand but for the questions{% if advice %} and the advice{% endif %}: all of it is made from
+`reproduction/`, where the runs' scores, settings, predictions and provenance lie in compact form. The numbers of its
+tables and figures lie in `docs/reproduction/`.
+{% if advice %}
+
+## Should I use this?
+
+{{ advice.strip() }}
+{% endif %}
+
+## What came out
+
+{{ verdict }}
+
+## The paper's tables, ours beside
+
+{% for table in papers %}
+{{ table.strip() }}
+
+{% endfor %}
+{{ papers_figure }}
+
+## The paper's claims
+
+{{ claims.strip() }}
+
+{% for effect in effects %}
+## {{ effect.title }}
+
+{% if effect.table %}
+{{ effect.figure }}
+
+{{ effect.table.strip() }}
+{% else %}
+No run of this question is done yet.
+{% endif %}
+
+{% endfor %}
+## What lies behind
+
+{% for table in others %}
+{{ table.strip() }}
+
+{% endfor %}
+## What was run, and what was not
+
+Runs that are done, of those that the config asks for; an empty cell was not asked for.
+
+{{ coverage }}
+
+The grid has one base model, all-MiniLM-L6-v2, which comes as a Python package. The paper's two, RoBERTa and
+all-MiniLM-L12-v2, were not run: `config/paper.yaml` is their grid, and [scale](scale.md) works out what it costs on
+GPUs. Rows that were left out, and datasets of which only a part was there, stand in Table 1; what else was cut, and by
+which rule, at the head of `config/reproduction.yaml`.
+
+## What it cost
+
+{{ trainings }} trainings took {{ hours }} hours of one processor each.
+
+- Commits: {{ commits | join(", ") or "not known" }}.
+- Machines: {{ machines | join("; ") }}.
+{% for line in libraries %}
+- Libraries: {{ line }}.
+{% endfor %}
+
+`make reproduce` makes the runs anew and goes on where it stopped, `make reproduction` packs them and writes this page,
+and `make reproduce-check` repeats a drawn tenth and compares.
+{% for legend in legends %}
+
+{{ legend }}
+{% endfor %}
+"""

@@ -1,0 +1,21 @@
+"""What is committed of the reproduction and the document that shows it are the same."""
+
+from pathlib import Path
+
+import pytest
+
+from threephase.reproduction.document import differences
+from threephase.reproduction.packing import CONFIG
+
+PROJECT = Path(__file__).parents[2]
+COMMITTED = PROJECT / "reproduction"
+
+
+@pytest.mark.skipif(not (COMMITTED / CONFIG).exists(), reason="no run of the reproduction is committed yet")
+def test_the_document_is_what_the_committed_results_give() -> None:
+    assert differences(COMMITTED, PROJECT / "config", PROJECT / "docs") == []
+    assert sum(path.stat().st_size for path in COMMITTED.iterdir()) < 20e6
+
+
+def test_no_document_without_results() -> None:
+    assert (COMMITTED / CONFIG).exists() == (PROJECT / "docs/reproduction.md").exists()
