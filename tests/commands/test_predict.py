@@ -6,13 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import made_up_rows
+from trainings import train
 
 from threephase import ThreePhaseClassifier
 from threephase.commands import predict as predicting
 from threephase.commands.cli import main
+from threephase.method.calibration import expected_calibration_error
+from threephase.phases.finetune import FT
 
 ROWS = made_up_rows({"sport": 30, "money": 25, "music": 20})
 NEW = made_up_rows({"sport": 5, "money": 4, "music": 3}, start=60).sample(frac=1, random_state=0).reset_index(drop=True)
@@ -111,6 +115,38 @@ def test_a_row_that_is_not_sure_enough_stays_undecided(
     assert (some["probability"][undecided] < sure).all()
     assert f"12 rows · {undecided.sum()} undecided" in capsys.readouterr().err
     assert 0 < undecided.sum() < 12
+
+
+@pytest.fixture(scope="module")
+def encoder_model(dataset: Path, base_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of phase 3, which has a temperature."""
+    return train(FT, dataset, base_models["bert"], tmp_path_factory.mktemp("run") / "ft")
+
+
+def test_calibrated_probabilities_decide_what_is_sure_enough(
+    encoder_model: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(NEW, tmp_path / "in.csv")
+    out = str(tmp_path / "out.csv")
+    command = ["predict", str(encoder_model), str(tmp_path / "in.csv"), "--out", out, "--calibrated"]
+    expected = ThreePhaseClassifier.load(encoder_model).predict_proba(NEW["text"], calibrated=True).max(axis=1)
+    least = str(float(np.median(expected)))
+    assert main([*command, "--min-confidence", least]) == 0
+    found = read(tmp_path / "out.csv")
+    np.testing.assert_allclose(found["probability"], expected, atol=1e-6)
+    assert ((found["predicted"] == "") == (expected < float(least))).all()
+    assert main(["evaluate", str(encoder_model), str(tmp_path / "in.csv"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["calibration"]
+    truth = NEW["label"].map({"money": 0, "music": 1, "sport": 2}).to_numpy()
+    assert told["error_scaled"] == pytest.approx(
+        expected_calibration_error(ThreePhaseClassifier.load(encoder_model).predict_proba(NEW["text"], True), truth)
+    )
+    assert main(["evaluate", str(encoder_model), str(tmp_path / "in.csv")]) == 0
+    line = f"expected calibration error {100 * told['error']:.1f} points, calibrated {100 * told['error_scaled']:.1f}"
+    assert line in capsys.readouterr().out
+    command[1] = str(model)
+    assert main(command) == 2
+    assert "a baseline, which has no temperature" in capsys.readouterr().err
 
 
 FAULTS: dict[str, tuple[str, bytes, str]] = {

@@ -96,6 +96,9 @@ def main(arguments: list[str] | None = None) -> int:
     answer.add_argument("--out-format", choices=FORMATS, help="how they are written; by the file's name where absent")
     answer.add_argument("--all-classes", action="store_true", help="the probability of every class too")
     answer.add_argument("--min-confidence", type=_share, default=0.0, help="rows that are less sure stay undecided")
+    answer.add_argument(
+        "--calibrated", action="store_true", help="probabilities scaled by the temperature of the validation rows"
+    )
     answer.set_defaults(run=_predict)
     judge = commands.add_parser("evaluate", help="how right a trained model is on your labelled rows")
     _add_rows(judge)
@@ -432,7 +435,7 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     done = predict(
         arguments.model, _rows_given(arguments), arguments.out, arguments.out_format, arguments.all_classes,
-        arguments.min_confidence,
+        arguments.min_confidence, arguments.calibrated,
     )  # fmt: skip
     told = [f"{done.rows:,} rows"]
     told += [f"{done.undecided:,} undecided"] if arguments.min_confidence else []
