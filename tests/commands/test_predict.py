@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,20 @@ def test_a_pipe_goes_in_and_out(
     said = capsys.readouterr()
     assert [json.loads(line)["predicted"] for line in said.out.splitlines()] == expected
     assert said.err == "12 rows\n"
+
+
+def test_memory_does_not_grow_with_the_rows(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predicting, "PART", 60)
+    command, peaks = ["predict", str(model), str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv")], []
+    for rows in (300, 300, 6000):  # the first time loads what is loaded once
+        write(pd.concat([NEW] * (rows // len(NEW))), tmp_path / "in.csv")
+        tracemalloc.start()
+        assert main(command) == 0
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(read(tmp_path / "out.csv")) == rows
+    texts_alone = sum(map(sys.getsizeof, NEW["text"])) / len(NEW) * (6000 - 300)
+    assert peaks[2] - peaks[1] < texts_alone / 2
 
 
 BAD = "text,note\na goal,1\n,2\na bank,3\na song,4,5\nthe band,6\n"
