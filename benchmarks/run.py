@@ -22,13 +22,16 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
+from benchmarks.answers import ONNX, OURS, STOCK
+from benchmarks.answers import PATHS as ANSWERS
 from benchmarks.paths import BATCH, PATHS, PHASES
 from threephase.plan.work import Shape
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
 STEPS = {12: {"ours": 12, "stock": 5}, 128: {"ours": 4, "stock": 2}}
-LIBRARIES = ("torch", "transformers", "sentence-transformers", "accelerate", "snakemake", "setfit")
+ANSWER_ROUNDS = 5
+LIBRARIES = ("torch", "transformers", "sentence-transformers", "accelerate", "snakemake", "setfit", "onnxruntime")
 
 
 def measure(phase: str, path: str, tokens: int, threads: int) -> dict[str, Any]:
@@ -117,6 +120,44 @@ def ratio_table(rows: pd.DataFrame, limits: dict[int, dict[str, float]]) -> list
                 f"{(speed['ours fp32'] / speed['stock fp32']).median():.1f}",
                 f"{per_second:.0f}, {per_second / limits[threads]['bf16']:.0%}",
                 " / ".join(f"{memory[path]:.0f}" for path in ("ours", "stock fp32", "stock bf16")),
+            ]
+        )  # fmt: skip
+    return lines
+
+
+def answers(tokens: list[int], threads: list[int], rounds: int, out: Path) -> pd.DataFrame:
+    """Answers of a trained model by every path, in one process for each length and number of threads; kept in `out`."""
+    rows: list[dict[str, Any]] = []
+    for count in threads:
+        for length in tokens:
+            command = [sys.executable, "-m", "benchmarks.answers", "--tokens", str(length), "--threads", str(count),
+                       "--rounds", str(rounds)]  # fmt: skip
+            done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+            if done.returncode:
+                sys.exit(f"{' '.join(command)}\n{done.stderr[-2000:]}")
+            rows += [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+            pd.DataFrame(rows).to_csv(out, index=False, float_format="%.5g")
+            print(f"answers, {length} tokens, {count} thread(s): measured", flush=True)
+    return pd.DataFrame(rows)
+
+
+def answer_table(rows: pd.DataFrame) -> list[list[Any]]:
+    """One line for each length and number of threads: median texts a second, and ours over the others' by rounds."""
+    lines = []
+    for (threads, tokens), cell in rows.groupby(["threads", "tokens"], sort=False):
+        speed = {
+            measured: cell.pivot(index="round", columns="path", values=measured)
+            for measured in ("texts_a_second", "texts_a_processor_second")
+        }
+        seconds, of_processors = speed.values()
+        ratios = {name: of[OURS] / of[list(STOCK)].max(axis=1) for name, of in speed.items()}
+        lines.append(
+            [
+                tokens, threads,
+                *(f"{seconds[path].median():.0f} ({seconds[path].min():.0f}–{seconds[path].max():.0f})"
+                  for path in ANSWERS),
+                *(f"{ratio.median():.2f} ({ratio.min():.2f}–{ratio.max():.2f})" for ratio in ratios.values()),
+                f"{(of_processors[OURS] / of_processors[ONNX]).median():.2f}",
             ]
         )  # fmt: skip
     return lines
@@ -218,10 +259,20 @@ but for the batch size. Ours is in bf16 where the processor has it. Operations a
 formula, padding not counted; the limit is the best matrix product measured, in GFLOP/s: {limit}."""
 
 
+ANSWER_HEADS = ["Tokens", "Threads", *ANSWERS, "Ours / best stock", "the same by processor time",
+                "Ours / onnxruntime, by processor time"]  # fmt: skip
+READING_ANSWERS = """\
+Texts that a trained classifier answers for in a second, in fp32, from raw texts to probabilities: `predict_proba`;
+`SentenceTransformer.encode` and two linear layers; SetFit's `predict_proba`; transformers' pipeline; ONNX Runtime on
+our export with texts of like length together. The libraries' batches have 32 texts. Median over rounds in which the
+paths took turns in one process, smallest and largest in brackets; the best stock path is that of each round."""
+
+
 def report(
     rows: pd.DataFrame,
     rounds: int,
     limits: dict[int, dict[str, float]],
+    answered: pd.DataFrame,
     costs: list[dict[str, Any]],
     gains: list[dict[str, Any]],
 ) -> str:
@@ -234,6 +285,9 @@ def report(
         f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; Python {platform.python_version()}, {versions()}.",
         READING.format(batch=BATCH, rounds=rounds, limit=limit),
         tabulate(ratio_table(rows, limits), headers=HEADS, tablefmt="github", disable_numparse=True),
+        "## Answers of a trained model",
+        READING_ANSWERS,
+        tabulate(answer_table(answered), headers=ANSWER_HEADS, tablefmt="github", disable_numparse=True),
         "## Fixed costs, memory with the number of texts, a peer",
         tabulate(
             [[row["what"], f"{row['seconds']:.1f}", row.get("note", "")] for row in costs],
@@ -259,6 +313,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--out", type=Path, default=HERE)
     parser.add_argument("--keep-phases", action="store_true", help="take the phases' speeds from results.csv of before")
+    parser.add_argument("--keep-answers", action="store_true", help="take the answers' speeds from answers.csv")
     parser.add_argument("--keep-costs", action="store_true", help="take the fixed costs from costs.csv of before")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
@@ -266,6 +321,9 @@ def main() -> None:
     limits = {threads: matrix_products(threads) for threads in chosen.threads}
     if not chosen.keep_phases:
         phases(chosen.tokens, chosen.threads, chosen.rounds, speeds)
+    answered = chosen.out / "answers.csv"
+    if not chosen.keep_answers:
+        answers(chosen.tokens, chosen.threads, ANSWER_ROUNDS, answered)
     kept = chosen.out / "costs.csv"
     if not chosen.keep_costs:
         pd.DataFrame([*fixed_costs(), *scale(), *peer()]).to_csv(kept, index=False, float_format="%.5g")
@@ -273,7 +331,7 @@ def main() -> None:
     gains = levers()
     pd.DataFrame(gains).to_csv(chosen.out / "levers.csv", index=False, float_format="%.5g")
     rows = pd.read_csv(speeds)
-    text = report(rows, int(rows["round"].max()) + 1, limits, costs, gains)
+    text = report(rows, int(rows["round"].max()) + 1, limits, pd.read_csv(answered), costs, gains)
     (chosen.out / "results.md").write_text(text, encoding="utf-8")
     print(text)
 

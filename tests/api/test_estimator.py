@@ -30,6 +30,7 @@ from threephase.data.store import write_dataset
 from threephase.encoders.base_model import make_base_model
 from threephase.errors import CheckpointError, GivenError, UserError
 from threephase.evaluation.evaluate import evaluate
+from threephase.method.calibration import scaled
 from threephase.phases.all import PHASES
 from threephase.phases.run import run_phase
 from threephase.settings.base_model import BaseModelSettings
@@ -88,6 +89,10 @@ def test_a_runs_folder_answers_for_raw_texts_as_its_evaluation_did(grid: Path, t
     expected = said[[f"probability_{name}" for name in model.classes_]].to_numpy()
     np.testing.assert_array_equal(model.predict_proba(raw), expected)
     assert model.predict(raw).tolist() == said["predicted"].tolist()
+    temperature = json.loads((grid / "dae.cl.ft/classifier/config.json").read_text())["temperature"]
+    found = model.predict_proba(raw, calibrated=True)
+    np.testing.assert_array_equal(found, scaled(expected, temperature))
+    assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
 
 
 def test_saved_and_loaded_and_pickled_it_says_the_same(fitted: ThreePhaseClassifier, tmp_path: Path) -> None:
@@ -124,6 +129,8 @@ def test_labels_come_back_as_they_went_in(labels: list[Any], tiny_bert: Path) ->
     assert (found == y).mean() > 0.7
     assert model.predict([]).shape == (0,)
     assert model.predict_proba([]).shape == (0, 2)
+    with pytest.raises(CheckpointError, match="a baseline, which has no temperature"):
+        model.predict_proba(texts, calibrated=True)
 
 
 def test_a_column_of_any_library_is_a_list_of_texts(fitted: ThreePhaseClassifier) -> None:

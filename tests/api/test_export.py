@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from huggingface_hub import ModelCard
+from served import served
 from trainings import train, weights
 
 from threephase.api.export import export
 from threephase.api.model import Model
 from threephase.artifacts.folders import COMPLETE, verify, write_json
-from threephase.encoders.encoder import load_encoder
 from threephase.errors import CheckpointError, ModelError
 from threephase.evaluation.evaluate import evaluate
 from threephase.phases.contrastive import CL
@@ -34,7 +34,8 @@ class Refused:
 sys.meta_path.insert(0, Refused())
 sys.path.insert(0, sys.argv[1])
 from example import TextClassifier
-print(json.dumps(TextClassifier().probabilities(json.loads(sys.argv[2])).tolist()))
+classifier, texts = TextClassifier(), json.loads(sys.argv[2])
+print(json.dumps([classifier.probabilities(texts, calibrated).tolist() for calibrated in (False, True)]))
 """
 
 
@@ -73,7 +74,10 @@ def test_the_example_gives_the_same_probabilities_without_this_package(run: Path
     said = subprocess.run(
         [sys.executable, "-c", ALONE, str(exported), json.dumps(RAW)], capture_output=True, text=True, check=True
     )
-    assert np.allclose(json.loads(said.stdout), Model(run).probabilities(RAW), atol=1e-5)
+    plain, calibrated = json.loads(said.stdout)
+    assert np.allclose(plain, Model(run).probabilities(RAW), atol=1e-5)
+    assert np.allclose(calibrated, Model(run).probabilities(RAW, calibrated=True), atol=1e-5)
+    assert not np.allclose(plain, calibrated, atol=1e-3)
 
 
 def test_the_example_prints_a_label_for_each_text(exported: Path) -> None:
@@ -103,6 +107,7 @@ def test_the_card_says_data_scores_with_interval_and_licence(results: Path, expo
     assert "topics" in card.text
     assert "money, music, sport" in card.text
     assert "licence is not known" in card.text
+    assert f"Scaled by the temperature it is {100 * metrics['calibration']['error_scaled']:.1f}." in card.text
 
 
 def test_scores_of_other_files_are_not_the_models(results: Path, tmp_path: Path) -> None:
@@ -165,22 +170,16 @@ def test_the_graph_gives_what_the_classifier_gives(
     base: str, dataset: Path, base_models: dict[str, Path], tmp_path: Path
 ) -> None:
     pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
-    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
-    from tokenizers import Tokenizer
-
+    pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
     run = train(FT, dataset, base_models[base], tmp_path / "ft", layers=1)
     export(run, tmp_path / "out", onnx=True)
-    tokenizer = Tokenizer.from_file(str(tmp_path / "out/onnx/tokenizer.json"))
-    session = onnxruntime.InferenceSession(str(tmp_path / "out/onnx/model.onnx"))
+    answer = served(tmp_path / "out/onnx")
     texts = pd.read_parquet(dataset / "test.parquet")["text"].tolist()
+    model = Model(run)
     for batch in (texts, texts[:1], ["goal"], ["goal " * 40, "a"], texts[:7]):  # other numbers and lengths
-        encoded = tokenizer.encode_batch(batch)
-        given = {
-            "input_ids": np.array([text.ids for text in encoded]),
-            "attention_mask": np.array([text.attention_mask for text in encoded]),
-        }
-        probabilities, vectors = session.run(None, given)
-        assert np.abs(probabilities - Model(run).probabilities(batch)).max() < 1e-4
-        assert np.abs(vectors - Model(run).vectors(batch)).max() < 1e-4
-    assert load_encoder(tmp_path / "out").max_seq_length == tokenizer.truncation["max_length"]
+        probabilities, vectors, calibrated = answer(batch)
+        assert np.abs(probabilities - model.probabilities(batch)).max() < 1e-4
+        assert np.abs(vectors - model.vectors(batch)).max() < 1e-4
+        assert np.abs(calibrated - model.probabilities(batch, calibrated=True)).max() < 1e-4
+    assert model.temperature != 1.0
     assert "onnx/model.onnx" in (tmp_path / "out/README.md").read_text()

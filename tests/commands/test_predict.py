@@ -3,16 +3,22 @@
 import gzip
 import io
 import json
+import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import made_up_rows
+from trainings import train
 
 from threephase import ThreePhaseClassifier
 from threephase.commands import predict as predicting
 from threephase.commands.cli import main
+from threephase.method.calibration import expected_calibration_error
+from threephase.phases.finetune import FT
 
 ROWS = made_up_rows({"sport": 30, "money": 25, "music": 20})
 NEW = made_up_rows({"sport": 5, "money": 4, "music": 3}, start=60).sample(frac=1, random_state=0).reset_index(drop=True)
@@ -79,6 +85,20 @@ def test_a_pipe_goes_in_and_out(
     assert said.err == "12 rows\n"
 
 
+def test_memory_does_not_grow_with_the_rows(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predicting, "PART", 60)
+    command, peaks = ["predict", str(model), str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv")], []
+    for rows in (300, 300, 6000):  # the first time loads what is loaded once
+        write(pd.concat([NEW] * (rows // len(NEW))), tmp_path / "in.csv")
+        tracemalloc.start()
+        assert main(command) == 0
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(read(tmp_path / "out.csv")) == rows
+    texts_alone = sum(map(sys.getsizeof, NEW["text"])) / len(NEW) * (6000 - 300)
+    assert peaks[2] - peaks[1] < texts_alone / 2
+
+
 BAD = "text,note\na goal,1\n,2\na bank,3\na song,4,5\nthe band,6\n"
 
 
@@ -111,6 +131,38 @@ def test_a_row_that_is_not_sure_enough_stays_undecided(
     assert (some["probability"][undecided] < sure).all()
     assert f"12 rows · {undecided.sum()} undecided" in capsys.readouterr().err
     assert 0 < undecided.sum() < 12
+
+
+@pytest.fixture(scope="module")
+def encoder_model(dataset: Path, base_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of phase 3, which has a temperature."""
+    return train(FT, dataset, base_models["bert"], tmp_path_factory.mktemp("run") / "ft")
+
+
+def test_calibrated_probabilities_decide_what_is_sure_enough(
+    encoder_model: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(NEW, tmp_path / "in.csv")
+    out = str(tmp_path / "out.csv")
+    command = ["predict", str(encoder_model), str(tmp_path / "in.csv"), "--out", out, "--calibrated"]
+    expected = ThreePhaseClassifier.load(encoder_model).predict_proba(NEW["text"], calibrated=True).max(axis=1)
+    least = str(float(np.median(expected)))
+    assert main([*command, "--min-confidence", least]) == 0
+    found = read(tmp_path / "out.csv")
+    np.testing.assert_allclose(found["probability"], expected, atol=1e-6)
+    assert ((found["predicted"] == "") == (expected < float(least))).all()
+    assert main(["evaluate", str(encoder_model), str(tmp_path / "in.csv"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["calibration"]
+    truth = NEW["label"].map({"money": 0, "music": 1, "sport": 2}).to_numpy()
+    assert told["error_scaled"] == pytest.approx(
+        expected_calibration_error(ThreePhaseClassifier.load(encoder_model).predict_proba(NEW["text"], True), truth)
+    )
+    assert main(["evaluate", str(encoder_model), str(tmp_path / "in.csv")]) == 0
+    line = f"expected calibration error {100 * told['error']:.1f} points, calibrated {100 * told['error_scaled']:.1f}"
+    assert line in capsys.readouterr().out
+    command[1] = str(model)
+    assert main(command) == 2
+    assert "a baseline, which has no temperature" in capsys.readouterr().err
 
 
 FAULTS: dict[str, tuple[str, bytes, str]] = {

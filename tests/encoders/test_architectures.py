@@ -14,10 +14,12 @@ from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
+from served import served
 from trainings import settings_of, train
 from transformers import AutoTokenizer
 from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
+from threephase.api.graph import write_graph
 from threephase.artifacts.folders import ORIGIN, writing
 from threephase.data.store import Splits
 from threephase.encoders import sound
@@ -28,6 +30,7 @@ from threephase.encoders.engines import LibraryEncoder, with_engine
 from threephase.encoders.tokens import tokenise
 from threephase.errors import ModelError
 from threephase.evaluation.reconstruction import reconstruction
+from threephase.method.classifier import Classifier, predict
 from threephase.method.losses import ReconstructionLoss, load_reconstruction
 from threephase.phases.contrastive import CL
 from threephase.phases.dae import DAE
@@ -101,6 +104,7 @@ def test_every_phase_trains_it(name: str, make: Callable[[str], Path], dataset: 
     base, kind = ready(make(name), tmp_path / "base"), ARCHITECTURES[name][2]
     assert (json.loads((base / ORIGIN).read_text())["own_decoder"] == "reads the vector") == (kind == "own")
     shape = Shape.of(base)
+    assert shape.takes_small("auto") == (kind == "small")
     assert (shape.width, shape.inner, shape.layers) == (32, 128 if name == "gpt2" else 64, 2)
     quick: dict[str, Any] = {"evaluations": 1, "batch_size": 16}
     dae = train(DAE, dataset, base, tmp_path / "dae", epochs=1, **quick)
@@ -261,6 +265,20 @@ def test_weights_of_half_precision_are_trained_in_fp32(make: Callable[[str], Pat
     encoder = load_encoder(ready(source, tmp_path / "base"))
     ReconstructionLoss(encoder)
     assert {weight.dtype for weight in encoder.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("name", ["mpnet", "deberta-v2", "modernbert"])
+def test_its_graph_gives_what_its_classifier_gives(name: str, make: Callable[[str], Path], tmp_path: Path) -> None:
+    """Of models whose positions or attention are unlike BERT's; of BERT's own kind see tests/api/test_export.py."""
+    pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+    encoder = load_encoder(ready(make(name), tmp_path / "base"))
+    encoder.max_seq_length = 16
+    classifier = Classifier(encoder, ["a", "b", "c"], hidden=8, dropout=0.1, activation="relu").eval()
+    write_graph(classifier, tmp_path / "onnx")
+    answer = served(tmp_path / "onnx")
+    for texts in (["the match of the team", "a song"], ["goal"], ["goal " * 40, "a"], ["a song and a band"] * 5):
+        assert np.abs(answer(texts)[0] - predict(classifier, texts)).max() < 1e-4
 
 
 def test_the_packed_engine_says_what_it_takes(make: Callable[[str], Path], tmp_path: Path) -> None:

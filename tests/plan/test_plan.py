@@ -23,7 +23,7 @@ from threephase.plan.calibration import Pace, Trial, measured
 from threephase.plan.report import Plan, Training, plan_of
 from threephase.plan.schedule import Job, finish, longest_chain, shown
 from threephase.plan.speed import BASELINE, Assumed, Measured
-from threephase.plan.work import Cell, Corpus, Shape, Work
+from threephase.plan.work import Cell, Corpus, Shape, Work, checkpoint_bytes
 from threephase.settings.dataset import ExpectedRows, Limits
 
 PROJECT = Path(__file__).parents[2]
@@ -54,14 +54,29 @@ def shape_of(folder: Path, **changes: int) -> Shape:
     return Shape(**{**vars(Shape.of(folder)), **changes})
 
 
-def test_operations_of_a_pass_by_hand(tiny_bert: Path) -> None:
+def test_operations_of_a_pass_by_hand(base_models: dict[str, Path]) -> None:
     """One layer of width 2 and inner width 3, two texts of 4 tokens: products of weights, then of attention."""
-    shape = shape_of(tiny_bert, width=2, inner=3, layers=1, vocabulary=10)
+    shape = shape_of(base_models["bert"], width=2, inner=3, layers=1, vocabulary=10)
     of_weights = 4 * (4 * 2 * 2 * 2 + 2 * 2 * 2 * 3)  # query, key, value, output; in, out; 2 operations each
     of_attention = 2 * (2 * 4 * 4 * 2)  # scores, and values by scores
     assert shape.forward(np.array([4, 4])) == of_weights + of_attention
     crossing, scores = 4 * 2 * (2 * 2 * 2), 4 * (2 * 2 * 2 + 2 * 2 * 10)
     assert shape.decode(np.array([4, 4])) == of_weights + of_attention + crossing + scores
+    # The small decoder has one layer, however many the encoder has, and is 4 times as wide inside.
+    of_small = 4 * (4 * 2 * 2 * 2 + 2 * 2 * 8 * 2) + of_attention + crossing + scores
+    assert replace(shape, layers=5).decode(np.array([4, 4]), small=True) == of_small
+
+
+def test_a_small_decoder_is_what_the_plan_counts_where_it_is_taken(dataset: Path, base_models: dict[str, Path]) -> None:
+    cell = Cell(Corpus.of(dataset), shape_of(base_models["bert"], layers=12))
+    own, small = (cell.work("dae", DAE.settings(max_length=16, decoder=kind)) for kind in ("own", "small"))
+    assert small.steps == own.steps
+    assert small.training < 0.75 * own.training
+    without = Cell(cell.corpus, replace(cell.shape, own_decoder=False))
+    assert without.work("dae", DAE.settings(max_length=16)) == small
+    assert cell.work("dae", DAE.settings(max_length=16)) == own
+    saved = checkpoint_bytes(cell.shape, "dae", "own") - checkpoint_bytes(cell.shape, "dae", "small")
+    assert saved == 4 * 32**2 * (2 * 12 - (8 + 8 - 2))  # values and output of 12 layers; a whole layer but for 2
 
 
 @pytest.mark.parametrize("phase", [DAE, CL, JOINT, FT], ids=lambda phase: phase.name)

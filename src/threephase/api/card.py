@@ -28,10 +28,11 @@ given = {
     "input_ids": np.array([text.ids for text in batch]),
     "attention_mask": np.array([text.attention_mask for text in batch]),
 }
-probabilities, vectors = session.run(None, given)
+probabilities, vectors, calibrated = session.run(None, given)
 ```
 
-The graph takes any number of texts of any length that the encoder takes; the tokenizer cuts and pads them.
+`calibrated` are the probabilities scaled by the temperature of `classifier/config.json`. The graph takes any number of
+texts of any length that the encoder takes; the tokenizer cuts and pads them.
 """
 
 
@@ -116,6 +117,7 @@ from threephase import ThreePhaseClassifier
 model = ThreePhaseClassifier.load(".")
 model.predict(["Your text"])
 model.predict_proba(["Your text"])
+model.predict_proba(["Your text"], calibrated=True)  # scaled by the temperature that validation rows gave
 ```
 
 Its vectors alone: `SentenceTransformer(".").encode(["Your text"])`. Before training, texts went through `clean` of
@@ -200,9 +202,11 @@ def _limits(trained: dict[str, Any], origin: Origin) -> str:
         "It learnt from texts of one source and language. Elsewhere its scores say little.",
         "A probability is what the softmax gives, and may be surer than the model is right.",
     ]
-    error = (origin.metrics or {}).get("calibration", {}).get("error")
-    if error is not None:
-        limits[-1] += f" On the test rows the expected calibration error is {_percent(error)} points."
+    calibration = (origin.metrics or {}).get("calibration", {})
+    if "error" in calibration:
+        limits[-1] += f" On the test rows the expected calibration error is {_percent(calibration['error'])} points."
+    if "error_scaled" in calibration:
+        limits[-1] += f" Scaled by the temperature it is {_percent(calibration['error_scaled'])}."
     if origin.saw_test:
         limits.append("LEAK: the test rows had a part in this training, so the scores say nothing of new texts.")
     if origin.metrics:

@@ -109,9 +109,13 @@ class ThreePhaseClassifier(ClassifierMixin, BaseEstimator):
         found = self._probabilities(X).argmax(axis=1)
         return self.classes_[found]
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities (n, K) of the classes, in the order of `classes_`."""
-        return self._probabilities(X)
+    def predict_proba(self, X: Any, calibrated: bool = False) -> np.ndarray:
+        """Probabilities (n, K) of the classes, in the order of `classes_`.
+
+        `calibrated` scales them by the temperature that training fitted on validation rows, so that they are nearer
+        to the share that is right; no text changes its class. Raises CheckpointError for a baseline, which has none.
+        """
+        return self._probabilities(X, calibrated)
 
     def embed(self, X: Any) -> np.ndarray:
         """Vectors (n, d) that the encoder makes of texts, as the classifier reads them."""
@@ -155,9 +159,9 @@ class ThreePhaseClassifier(ClassifierMixin, BaseEstimator):
         self._model = Model(own)
         self.classes_, self._order = _in_kind(self._model.classes, kind)
 
-    def _probabilities(self, given: Any) -> np.ndarray:
+    def _probabilities(self, given: Any, calibrated: bool = False) -> np.ndarray:
         check_is_fitted(self, "classes_")
-        return self._model.probabilities(texts_of(given))[:, self._order]
+        return self._model.probabilities(texts_of(given), calibrated)[:, self._order]
 
     def _rows(self, texts: list[str], labels: np.ndarray | None, split: str) -> pd.DataFrame:
         """Rows as a source gives them. Raises GivenError where cleaning leaves nothing of a text."""

@@ -16,19 +16,25 @@ from threephase.method.classifier import Classifier
 
 NEEDS = ("onnx", "onnxscript")
 SAMPLE = ["two texts of", "unlike length"]  # what the graph is traced with
+OUTPUTS = ("probabilities", "vectors", "calibrated")
 LARGEST = 2 << 30  # bytes of one ONNX file; larger weights lie in a file beside it
 
 
 class Whole(nn.Module):
-    """A classifier from token ids (b, t) and their mask (b, t) to probabilities (b, K) and vectors (b, d)."""
+    """A classifier from token ids (b, t) and their mask (b, t) to what `OUTPUTS` names.
+
+    These are probabilities (b, K) as the softmax gives them, vectors (b, d), and the probabilities (b, K) scaled by the
+    classifier's temperature.
+    """
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
-        self.encoder, self.head = classifier.encoder, classifier.head
+        self.encoder, self.head, self.temperature = classifier.encoder, classifier.head, classifier.temperature
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         vectors = self.encoder({"input_ids": input_ids, "attention_mask": attention_mask})["sentence_embedding"]
-        return self.head(vectors).softmax(dim=1), vectors
+        scores = self.head(vectors)
+        return scores.softmax(dim=1), vectors, (scores / self.temperature).softmax(dim=1)
 
 
 def write_graph(classifier: Classifier, folder: Path) -> None:
@@ -53,7 +59,7 @@ def write_graph(classifier: Classifier, folder: Path) -> None:
                 (sample["input_ids"], sample["attention_mask"]),
                 folder / "model.onnx",
                 input_names=["input_ids", "attention_mask"],
-                output_names=["probabilities", "vectors"],
+                output_names=list(OUTPUTS),
                 dynamic_shapes={"input_ids": dynamic, "attention_mask": dynamic},
                 dynamo=True,
                 external_data=size >= LARGEST,

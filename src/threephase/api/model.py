@@ -12,6 +12,7 @@ from threephase.artifacts.folders import failure_of, read_json, refuse_damaged
 from threephase.data.cleaning import clean
 from threephase.errors import CheckpointError
 from threephase.evaluation.predictor import load_predictor
+from threephase.method.calibration import scaled
 
 SETTINGS = "settings.json"
 
@@ -63,11 +64,28 @@ class Model:
         """The classes by name, in the order of the probabilities."""
         return self._predictor.classes
 
-    def probabilities(self, texts: list[str]) -> np.ndarray:
-        """(n, K) probabilities of the classes for each text."""
-        if not texts:
-            return np.zeros((0, len(self.classes)), dtype=np.float32)
-        return self._predictor.probabilities(self._cleaned(texts))
+    @property
+    def temperature(self) -> float | None:
+        """What training fitted on validation rows, for `calibrated`; None for a baseline."""
+        return self._predictor.temperature
+
+    def probabilities(self, texts: list[str], calibrated: bool = False) -> np.ndarray:
+        """(n, K) probabilities of the classes for each text, as the softmax gives them or scaled by the temperature.
+
+        Raises CheckpointError where they are to be scaled and the model has no temperature.
+        """
+        found = np.zeros((0, len(self.classes)), dtype=np.float32)
+        if texts:
+            found = self._predictor.probabilities(self._cleaned(texts))
+        return self.calibrated(found) if calibrated else found
+
+    def calibrated(self, probabilities: np.ndarray) -> np.ndarray:
+        """Probabilities (n, K) of this model scaled by its temperature. Raises CheckpointError where it has none."""
+        if self.temperature is None:
+            raise CheckpointError(
+                f"{self.folder}: a baseline, which has no temperature to scale by; leave `calibrated` out"
+            )
+        return scaled(probabilities, self.temperature)
 
     def vectors(self, texts: list[str]) -> np.ndarray:
         """(n, d) vectors that the encoder makes of texts. Raises CheckpointError for a baseline, which shows none."""

@@ -18,6 +18,7 @@ from threephase.artifacts.folders import writing_file
 from threephase.commands.columns import column_of
 from threephase.data.files import Quotes
 from threephase.errors import DataError, printable
+from threephase.evaluation.evaluate import calibration_errors
 from threephase.method.metrics import classification_metrics
 
 PART = 4096  # rows that are held at once
@@ -48,7 +49,13 @@ class Counted:
 
 
 def predict(
-    folder: Path, given: Given, out: str, out_format: str | None, all_classes: bool, min_confidence: float
+    folder: Path,
+    given: Given,
+    out: str,
+    out_format: str | None,
+    all_classes: bool,
+    min_confidence: float,
+    calibrated: bool = False,
 ) -> Counted:
     """Write every row with its class and probability, in the order of the rows, some thousands held at once.
 
@@ -59,11 +66,14 @@ def predict(
         out_format: how it is written; by its name where absent.
         all_classes: whether every class's probability is written too.
         min_confidence: a row whose likeliest class has less stays undecided.
+        calibrated: whether probabilities are scaled by the model's temperature, also before they are compared so.
 
     Raises UserError for a bad row, by its line, unless these are to be skipped.
     """
     kind_in, kind_out = format_of(given.place, given.format), _format_out(out, out_format, given)
     model, counted = Model(folder), Counted()
+    if calibrated:
+        model.probabilities([], calibrated)  # a model without a temperature is refused before a row is read
     place = writing_file(Path(out)) if out != PIPE else nullcontext(None)
     with (
         reading(given.place, kind_in, given.encoding, given.quotes) as rows,
@@ -72,7 +82,7 @@ def predict(
         tqdm(unit="row", disable=None, file=sys.stderr) as bar,
     ):
         for part in in_parts(_good(rows, given, counted), PART):
-            probabilities = model.probabilities([text for _, text, _ in part])
+            probabilities = model.probabilities([text for _, text, _ in part], calibrated)
             answers.write(
                 [
                     _answer(row, each, model.classes, all_classes, min_confidence, given.place)
@@ -138,11 +148,12 @@ def _answer(
 def evaluate(folder: Path, given: Given) -> dict[str, Any]:
     """How right a model is on labelled rows: the grid's metrics, with a 95% interval of the accuracy (Wilson).
 
-    Classes that the model does not know count as mistakes, and are named in `unknown`.
+    Classes that the model does not know count as mistakes, and are named in `unknown`. `calibration` has the expected
+    calibration error on these rows, and what it is after scaling by the model's temperature where it has one.
     """
     kind, model, counted = format_of(given.place, given.format), Model(folder), Counted()
     truth: list[str] = []
-    predicted: list[str] = []
+    found: list[np.ndarray] = []
     with reading(given.place, kind, given.encoding, given.quotes) as rows:
         first = next(rows, None)
         if first is None:
@@ -151,21 +162,32 @@ def evaluate(folder: Path, given: Given) -> dict[str, Any]:
         labelled = Given(**{**vars(given), "label": label})
         with tqdm(unit="row", disable=None, file=sys.stderr) as bar:
             for part in in_parts(_good(_again(first, rows), labelled, counted), PART):
-                for (row, _, gold), each in zip(part, model.probabilities([t for _, t, _ in part]), strict=True):
+                for row, _, gold in part:
                     if gold is None:
                         raise DataError(f"{given.place}: line {row.line}: no label in column '{label}'; add it")
                     truth.append(gold)
-                    predicted.append(model.classes[int(each.argmax())])
+                found.append(model.probabilities([text for _, text, _ in part]))
                 bar.update(len(part))
+    if not truth:
+        raise DataError(f"{given.place}: {counted.bad} bad rows and no other; add labelled rows")
     names = [*model.classes, *sorted(set(truth) - set(model.classes))]
     places = {name: place for place, name in enumerate(names)}
-    found = classification_metrics(
-        np.array([places[name] for name in truth]), np.array([places[name] for name in predicted]), names
-    )
-    right = sum(gold == said for gold, said in zip(truth, predicted, strict=True))
-    interval = binomtest(right, len(truth)).proportion_ci(method="wilson")
-    unknown = Counter(name for name in truth if name not in model.classes)
-    return found | {"accuracy_95": [interval.low, interval.high], "unknown": dict(unknown), "bad": counted.bad}
+    gold, probabilities = np.array([places[name] for name in truth]), np.concatenate(found)
+    predicted = probabilities.argmax(axis=1)
+    interval = binomtest(int((gold == predicted).sum()), len(gold)).proportion_ci(method="wilson")
+    return classification_metrics(gold, predicted, names) | {
+        "accuracy_95": [interval.low, interval.high],
+        "calibration": calibration_errors(probabilities, gold, model.temperature),
+        "unknown": dict(Counter(name for name in truth if name not in model.classes)),
+        "bad": counted.bad,
+    }
+
+
+def _shown_calibration(found: dict[str, float]) -> str:
+    line = f"expected calibration error {100 * found['error']:.1f} points"
+    if "temperature" in found:
+        line += f", calibrated {100 * found['error_scaled']:.1f} (temperature {found['temperature']:.2f})"
+    return line
 
 
 def _again(first: Row, rows: Iterator[Row]) -> Iterator[Row]:
@@ -181,6 +203,7 @@ def shown(found: dict[str, Any]) -> str:
         "(95%, Wilson: by the rows alone)",
         f"macro precision {100 * found['precision']:.1f}, recall {100 * found['recall']:.1f}, "
         f"F1 {100 * found['f1']:.1f}",
+        _shown_calibration(found["calibration"]),
         "",
         f"{'class':<30} {'recall':>7} {'precision':>10} {'F1':>6} {'rows':>7}",
     ]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from threephase.artifacts.folders import FAILED, failure_of, read_json, sha256, verify, write_json, writing
 from threephase.data.store import DATASET, Splits
-from threephase.evaluation.predictor import Predictor, load_predictor
+from threephase.evaluation.predictor import load_predictor
 from threephase.method.calibration import BINS, expected_calibration_error, scaled
 from threephase.method.metrics import classification_metrics
 
@@ -61,7 +61,7 @@ def evaluate(
     metrics = classification_metrics(truth, predicted, names, averaging, positive)
     metrics["label_level"] = level + 1
     metrics["largest_class_share"] = float(np.bincount(truth).max() / len(truth))
-    metrics["calibration"] = _calibration(predictor, probabilities, truth)
+    metrics["calibration"] = calibration_errors(probabilities, truth, predictor.temperature)
     metrics |= origin
     predictions = pd.DataFrame(
         {
@@ -79,10 +79,10 @@ def evaluate(
     return metrics
 
 
-def _calibration(predictor: Predictor, probabilities: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """The calibration error before and, of a classifier that has a temperature, after scaling by it."""
+def calibration_errors(probabilities: np.ndarray, truth: np.ndarray, temperature: float | None) -> dict[str, float]:
+    """The calibration error of probabilities (n, K) and, where there is a temperature, after scaling by it."""
     found = {"bins": BINS, "error": expected_calibration_error(probabilities, truth)}
-    if predictor.temperature is None:
+    if temperature is None:
         return found
-    after = expected_calibration_error(scaled(probabilities, predictor.temperature), truth)
-    return found | {"temperature": predictor.temperature, "error_scaled": after}
+    after = expected_calibration_error(scaled(probabilities, temperature), truth)
+    return found | {"temperature": temperature, "error_scaled": after}

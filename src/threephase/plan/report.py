@@ -334,7 +334,16 @@ class Plan:
     @cached_property
     def disk(self) -> float:
         """Bytes of the checkpoints, and of the states of the trainings that run at once."""
-        checkpoints = [checkpoint_bytes(self.shapes[training.model], training.phase) for training in self.trainings]
+        checkpoints = [
+            checkpoint_bytes(
+                self.shapes[training.model],
+                training.phase,
+                getattr(
+                    self.config.phase_settings(training.dataset, training.model, training.recipe), "decoder", "auto"
+                ),
+            )
+            for training in self.trainings
+        ]
         encoders = [each for each in self.baselines if layout.reads_base_model(each.recipe)]
         of_baselines = [checkpoint_bytes(self.shapes[baseline.model], baseline.phase) for baseline in encoders]
         return sum(checkpoints) + sum(of_baselines) + self.slots * 4 * max(checkpoints)

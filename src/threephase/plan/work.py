@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from threephase.artifacts.folders import sha256_json
+from threephase.artifacts.folders import ORIGIN, read_json, sha256_json
 from threephase.data.store import Splits, training_rows
+from threephase.encoders.decoder import INNER, LAYERS
 from threephase.encoders.encoder import LONGEST_MARGIN, load_encoder, position_limit
 from threephase.encoders.tokens import count_tokens
 from threephase.errors import UserError
 from threephase.evaluation.probe import ROWS
 from threephase.method import masked_tokens
 from threephase.phases import contrastive
-from threephase.settings.common import PhaseSettings
+from threephase.settings.common import Decoder, PhaseSettings
 from threephase.settings.contrastive import ContrastiveSettings, PairSettings
 from threephase.settings.dataset import ExpectedRows
 from threephase.training.batches import passes
@@ -28,6 +29,7 @@ BACKWARD = 2  # a backward pass costs two forward passes
 FP32 = 4  # bytes of a weight
 STATES = 5  # of a trained weight: itself, its gradient, AdamW's two, the kept best
 LIBRARIES = 700 * 2**20  # bytes that a process has before it loads a model
+OWN = "reads the vector"  # what a base model's origin.json says of a decoder of its own that can serve
 UNLIMITED = 2**31  # positions of a model of relative ones
 
 
@@ -43,6 +45,7 @@ class Shape:
     parameters: int
     positions: int
     encoder: Any  # SentenceTransformer
+    own_decoder: bool = True  # whether its own architecture has one that reads its vectors
 
     @classmethod
     def of(cls, folder: Path) -> "Shape":
@@ -52,18 +55,34 @@ class Shape:
         return cls(
             config.hidden_size, _inner(config), config.num_hidden_layers, config.num_attention_heads, config.vocab_size,
             sum(weight.numel() for weight in encoder.parameters()), position_limit(encoder) or UNLIMITED, encoder,
+            read_json(folder / ORIGIN)["own_decoder"] == OWN,
         )  # fmt: skip
 
     def forward(self, tokens: np.ndarray) -> float:
         """Operations of one pass over a text, mean over texts of these lengths."""
-        a_token = 8 * self.width**2 + 4 * self.width * self.inner
-        return float((self.layers * (tokens * a_token + 4 * tokens**2 * self.width)).mean())
+        return self._layers(tokens, self.layers, self.inner)
 
-    def decode(self, tokens: np.ndarray) -> float:
+    def decode(self, tokens: np.ndarray, small: bool = False) -> float:
         """Operations of the decoder for a text: layers that also read one vector, and the words' scores."""
-        crossing = self.layers * 4 * self.width**2
+        layers, inner = (LAYERS, INNER * self.width) if small else (self.layers, self.inner)
+        crossing = layers * 4 * self.width**2
         head = 2 * self.width * self.vocabulary + 2 * self.width**2
-        return self.forward(tokens) + float((tokens * (crossing + head)).mean())
+        return self._layers(tokens, layers, inner) + float((tokens * (crossing + head)).mean())
+
+    def _layers(self, tokens: np.ndarray, layers: int, inner: int) -> float:
+        a_token = 8 * self.width**2 + 4 * self.width * inner
+        return float((layers * (tokens * a_token + 4 * tokens**2 * self.width)).mean())
+
+    def takes_small(self, wanted: Decoder) -> bool:
+        """Whether this setting comes to the small decoder here."""
+        return wanted == "small" or (wanted == "auto" and not self.own_decoder)
+
+    def of_decoder(self, small: bool) -> int:
+        """Weights that a decoder has besides those that it shares, but for scores of words."""
+        cross_attention = 4 * self.width**2
+        if small:
+            return LAYERS * (cross_attention + 4 * self.width**2 + 2 * INNER * self.width**2)
+        return self.layers * cross_attention
 
 
 def _inner(config: Any) -> int:
@@ -203,7 +222,7 @@ class Cell:
         train, validation = (min(ROWS, self.corpus.rows[name]) for name in ("train", "validation"))
         tokens = self.tokens(settings.max_length)
         decoded = phase in {"dae", "joint"} and getattr(settings, "objective", "reconstruction") == "reconstruction"
-        rebuilt = validation * 2 * self.shape.decode(tokens) if decoded else 0.0
+        rebuilt = validation * 2 * self._decode(settings, tokens) if decoded else 0.0
         return (train + 2 * validation) * self.shape.forward(tokens) + rebuilt
 
     def baseline(self, settings: Any) -> float:
@@ -242,8 +261,11 @@ class Cell:
         if getattr(settings, "objective", "reconstruction") == "masked_language":
             encoded, scored = self.shape.forward(clean), self.shape.decode(clean)
             return texts, encoded + masked_tokens.RATIO * (scored - encoded), float(clean.mean())
-        one = self.shape.forward(noised) + self.shape.decode(clean - 1)
+        one = self.shape.forward(noised) + self._decode(settings, clean - 1)
         return texts, one, float((noised + clean - 1).mean())
+
+    def _decode(self, settings: Any, tokens: np.ndarray) -> float:
+        return self.shape.decode(tokens, self.shape.takes_small(settings.decoder))
 
     def _cl(self, settings: Any, seed: int) -> Work:
         drawn, validated, _ = self.pairs(settings, seed)
@@ -303,17 +325,22 @@ class Cell:
         2022, without attention's scores, which are small at these lengths); scores of words in half and full precision.
         """
         shape = self.shape
-        crossing = decoders * shape.layers * (4 * shape.width**2)  # the decoder's own weights
+        small = decoders > 0 and shape.takes_small(getattr(settings, "decoder", "own"))
+        crossing = decoders * shape.of_decoder(small)  # the decoder's own weights
         if decoders and not getattr(settings, "tied", True):
-            crossing += shape.parameters  # the others are shared if they are tied
+            # the others are shared if they are tied
+            crossing += shape.vocabulary * shape.width if small else shape.parameters
         return {
             "weights": LIBRARIES + (shape.parameters + crossing) * FP32 * STATES,
             "activations": tokens * shape.layers * shape.width * 34 + scored * shape.vocabulary * (2 + 2 + FP32),
         }
 
 
-def checkpoint_bytes(shape: Shape, phase: str) -> float:
+def checkpoint_bytes(shape: Shape, phase: str, decoder: Decoder = "auto") -> float:
     """Of a checkpoint on the disk: its weights and the tokeniser; of phase 1 and Joint, what the decoder has too."""
-    of_layer = 2 * shape.width**2 * shape.layers  # values and output of its cross-attention
-    decoder = of_layer + shape.width**2 + shape.vocabulary if phase in {"dae", "joint"} else 0
-    return (shape.parameters + decoder) * FP32 + 2 * 2**20
+    more = 0
+    if phase in {"dae", "joint"}:
+        small = shape.takes_small(decoder)
+        idle = 2 * shape.width**2 * (LAYERS if small else shape.layers)  # queries and keys of its cross-attention
+        more = shape.of_decoder(small) - idle + shape.width**2 + shape.vocabulary
+    return (shape.parameters + more) * FP32 + 2 * 2**20

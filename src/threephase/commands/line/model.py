@@ -19,6 +19,9 @@ def add_commands(commands: Any) -> None:
     answer.add_argument("--out-format", choices=FORMATS, help="how they are written; by the file's name where absent")
     answer.add_argument("--all-classes", action="store_true", help="the probability of every class too")
     answer.add_argument("--min-confidence", type=as_share, default=0.0, help="rows that are less sure stay undecided")
+    answer.add_argument(
+        "--calibrated", action="store_true", help="probabilities scaled by the temperature of the validation rows"
+    )
     answer.set_defaults(run=_predict)
     judge = commands.add_parser("evaluate", help="how right a trained model is on your labelled rows")
     add_rows(judge)
@@ -41,7 +44,7 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     done = predict(
         arguments.model, _rows_given(arguments), arguments.out, arguments.out_format, arguments.all_classes,
-        arguments.min_confidence,
+        arguments.min_confidence, arguments.calibrated,
     )  # fmt: skip
     told = [f"{done.rows:,} rows"]
     told += [f"{done.undecided:,} undecided"] if arguments.min_confidence else []
