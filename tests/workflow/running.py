@@ -45,9 +45,9 @@ def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.C
     return done
 
 
-def plan(folder: Path) -> str:
+def plan(folder: Path, *arguments: str) -> str:
     """What a dry run says."""
-    done = snakemake(folder, "--dry-run")
+    done = snakemake(folder, "--dry-run", *arguments)
     return done.stdout + done.stderr
 
 
