@@ -103,6 +103,21 @@ def test_a_killed_job_takes_its_fork_with_it_and_a_signal_reaches_it(jobs: Jobs)
         assert eventually(lambda: not Path(f"/proc/{fork}").exists())  # noqa: B023
 
 
+def test_a_download_is_no_fork_for_what_is_loaded_there_knows_no_hub(jobs: Jobs) -> None:
+    code = (
+        "from threephase.jobs.frame import job\n"
+        "with job('log.txt', 1, 'title', online=True):\n"
+        "    import os; from huggingface_hub.constants import HF_HUB_OFFLINE\n"
+        "    open('download', 'w').write(f'{os.getpid()} {HF_HUB_OFFLINE}')\n"
+    )
+    script = jobs.folder / "download.py"
+    script.write_text(code)
+    environment = {name: value for name, value in jobs.environment.items() if name != "HF_HUB_OFFLINE"}
+    with subprocess.Popen([sys.executable, str(script)], env=environment, cwd=jobs.folder) as job:
+        assert job.wait(timeout=60) == 0
+    assert (jobs.folder / "download").read_text() == f"{job.pid} False"
+
+
 def test_threads_are_those_of_the_job(jobs: Jobs) -> None:
     code = (
         "from threephase.jobs.frame import job\n"

@@ -27,29 +27,27 @@ def warm() -> dict[str, str]:
     return {FOLDER: str(folder)}
 
 
-def environment(one_server: bool = True) -> dict[str, str]:
-    """The environment of a workflow; its own server is for what the libraries read from it as they load."""
+def environment() -> dict[str, str]:
+    """The environment of a workflow."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return os.environ | {"PATH": path} | (warm() if one_server else {})
+    return os.environ | {"PATH": path} | warm()
 
 
-def snakemake(
-    folder: Path, *arguments: str, check: bool = True, one_server: bool = True
-) -> subprocess.CompletedProcess[str]:
+def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run the workflow in a folder of its own."""
     command = ["snakemake", "--snakefile", str(PROJECT / "Snakefile"), "--directory", str(folder), "--cores", "2"]
     done = subprocess.run(
         [*command, "--configfile", str(folder / "config.yaml"), *arguments],
-        capture_output=True, text=True, env=environment(one_server), cwd=PROJECT, timeout=500,
+        capture_output=True, text=True, env=environment(), cwd=PROJECT, timeout=500,
     )  # fmt: skip
     if check:
         assert done.returncode == 0, done.stderr + done.stdout
     return done
 
 
-def plan(folder: Path) -> str:
+def plan(folder: Path, *arguments: str) -> str:
     """What a dry run says."""
-    done = snakemake(folder, "--dry-run")
+    done = snakemake(folder, "--dry-run", *arguments)
     return done.stdout + done.stderr
 
 

@@ -39,7 +39,7 @@ def run(
     os.environ.update(settings)
     os.environ.pop("HF_HUB_OFFLINE", None)
     try:
-        return running.snakemake(folder, "--", *targets, check=check, one_server=False)
+        return running.snakemake(folder, "--", *targets, check=check)
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -83,7 +83,7 @@ def test_a_cache_that_may_not_be_written_is_named(tmp_path: Path, monkeypatch: p
         for name, value in {"HF_ENDPOINT": hub.url, "HF_HOME": "/proc/none", "NO_PROXY": "127.0.0.1"}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-        done = running.snakemake(tmp_path, "--until", "download_dataset", check=False, one_server=False)
+        done = running.snakemake(tmp_path, "--until", "download_dataset", check=False)
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("✗")]
     assert "the hub's cache may not be written (" in line
     assert line.endswith("name another folder in the environment variable HF_HOME")

@@ -62,18 +62,11 @@ def processes_of(folder: Path) -> list[int]:
     return found
 
 
-def test_two_runs_in_two_folders_are_the_same(
-    undisturbed: Path, tmp_path: Path, source_csv: Path, tiny_bert: Path
-) -> None:
-    write_config(tmp_path, source_csv, tiny_bert, **SMALL)
-    snakemake(tmp_path)
-    assert results_of(tmp_path) == results_of(undisturbed)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the jobs in /proc")
 def test_a_workflow_killed_again_and_again_gets_through_and_is_the_same(
     request: pytest.FixtureRequest, undisturbed: Path, tmp_path: Path, source_csv: Path, tiny_bert: Path
 ) -> None:
+    """Which shows too that two runs in two folders are the same."""
     write_config(tmp_path, source_csv, tiny_bert, **SMALL)
     rng = random.Random(1)
     kills = max(3, request.config.getoption("--kills") // 10)
@@ -161,7 +154,7 @@ def test_altered_data_and_base_models_are_made_again_too(finished: Path) -> None
     with (finished / "results/data/topics/train.parquet").open("ab") as file:
         file.write(b"x")
     (finished / "results/models/tiny/tokenizer.json").unlink()
-    said = snakemake(finished).stderr
+    said = snakemake(finished, "--", "3-Phase").stderr  # the test before this makes probes and tables again too
     assert "results/data/topics/train.parquet: altered since it was written; results/data/topics will be made" in said
     assert "results/models/tiny/tokenizer.json: missing, though its folder was complete; results/models/tiny" in said
     assert results_of(finished) == expected
@@ -274,7 +267,7 @@ def test_a_full_disk_is_named_and_the_run_goes_on_once_there_is_space(
 ) -> None:
     with small_disk(tmp_path / "disk", "900k") as disk:
         write_config(disk, source_csv, tiny_bert, **SMALL | {"save_every": 1000})
-        first = snakemake(disk, check=False)
+        first = snakemake(disk, "--", "3-Phase", check=False)
         assert first.returncode != 0
         lines = [line for line in first.stderr.splitlines() if line.startswith("✗")]
         assert lines  # one, or two where two jobs meet it at once
@@ -302,7 +295,10 @@ def test_a_clock_set_back_reruns_nothing_and_stops_nothing(finished: Path, sourc
     for path in finished.rglob("*"):
         os.utime(path, (tomorrow, tomorrow))
     write_config(finished, source_csv, tiny_bert, **SMALL | {"grid": [{"seeds": [1, 2]}]})
-    done = snakemake(finished)
+    done = snakemake(finished, "--", "3-Phase")
     assert "results came from the future (was the clock set back?); they are dated now." in done.stderr
     assert "seed 1" not in "".join(line for line in done.stderr.splitlines() if line.startswith("✓"))
+    planned = [line for line in plan(finished).splitlines() if line.startswith("Job ")]
+    assert any("probe · topics · tiny · dae · seed 2" in line for line in planned)
+    assert not any("seed 1" in line for line in planned)
     assert json.loads((finished / f"{CHECKPOINTS[:-1]}2/dae/provenance.json").read_text())["wall_seconds"] > 0

@@ -229,17 +229,6 @@ def test_a_phase_may_have_several_processes(tmp_path: Path, source_csv: Path, ti
     assert json.loads((tmp_path / checkpoint / "provenance.json").read_text())["processes"] == 2
 
 
-def test_a_grid_without_the_papers_variants_has_tables_of_what_there_is(
-    tmp_path: Path, source_csv: Path, tiny_bert: Path
-) -> None:
-    write_config(tmp_path, source_csv, tiny_bert, variants={"CL+FT": ["cl", "ft"]}, grid=[{"seeds": [1]}])
-    snakemake(tmp_path)
-    for table in ("table3_accuracy", "table4_ablation", "table6_precision_recall", "table7_f1"):
-        lines = (tmp_path / f"results/tables/{table}.md").read_text().splitlines()
-        assert "CL+FT" in lines[2]
-        assert lines[-3].startswith("| topics")  # then an empty line and the legend
-
-
 def test_a_dataset_or_variant_called_like_a_rule_is_refused(tmp_path: Path, source_csv: Path, tiny_bert: Path) -> None:
     write_config(tmp_path, source_csv, tiny_bert, variants={"table3": ["ft"]}, grid=[{"seeds": [1]}])
     done = snakemake(tmp_path, "--dry-run", check=False)

@@ -1,4 +1,7 @@
-"""A phase is settings, phase, rule and a line in two registers: one is added that way, and a variant runs with it."""
+"""A phase is settings, phase, rule and a line in two registers: one is added that way, and variants run with it.
+
+Theirs is also the grid that has none of the paper's variants, and comes to its end.
+"""
 
 import json
 from pathlib import Path
@@ -118,14 +121,28 @@ def add_a_phase(checkout: Checkout) -> None:
     )
 
 
-def test_a_phase_of_ones_own_runs_as_the_others_do(tmp_path: Path, source_csv: Path, tiny_bert: Path) -> None:
-    checkout = Checkout.fresh(tmp_path / "project")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, source_csv: Path, tiny_bert: Path) -> Path:
+    """A finished grid of variants with a phase of one's own, and what its terminal showed."""
+    checkout = Checkout.fresh(tmp_path_factory.mktemp("project"))
     add_a_phase(checkout)
     variants = {"Toy": ["toy", "ft"], "Toy twice": ["toy", {"toy": {"tag": "more", "epochs": 2}}, "ft"]}
     write_config(checkout.folder, source_csv, tiny_bert, variants=variants, grid=[{"seeds": [1]}])
-    said = checkout.snakemake()
+    (checkout.folder / "terminal.txt").write_text(checkout.snakemake())
+    return checkout.folder
+
+
+def test_a_phase_of_ones_own_runs_as_the_others_do(finished: Path) -> None:
+    said = (finished / "terminal.txt").read_text()
     assert "✓ toy  · topics · tiny · Toy and 1 more · seed 1 · toy · best validation loss" in said
-    folder = checkout.folder / "results/checkpoints/topics/tiny/seed1"
+    folder = finished / "results/checkpoints/topics/tiny/seed1"
     assert json.loads((folder / "toy.toy-more/settings.json").read_text())["asked"]["epochs"] == 2
-    results = pd.read_csv(checkout.folder / "results/tables/results.csv")
+    results = pd.read_csv(finished / "results/tables/results.csv")
     assert results["recipe"].tolist() == ["toy.ft", "toy.toy-more.ft"]
+
+
+@pytest.mark.parametrize("table", ["table3_accuracy", "table4_ablation", "table6_precision_recall", "table7_f1"])
+def test_a_grid_without_the_papers_variants_has_tables_of_what_there_is(finished: Path, table: str) -> None:
+    lines = (finished / f"results/tables/{table}.md").read_text().splitlines()
+    assert "Toy" in lines[2]
+    assert lines[-3].startswith("| topics")  # then an empty line and the legend

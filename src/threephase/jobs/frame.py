@@ -51,7 +51,8 @@ def job(log: str, threads: int, title: str, online: bool = False, gpus: int = 0)
     leave_with_workflow()
     _pass_path_on()
     tell_view(log, sys.stderr)
-    run_warm(title)
+    if not online:  # what the server has loaded was told at once that there is no hub
+        run_warm(title)
     started = time.monotonic()
     outcome = Outcome()
     with Path(log).open("w", encoding="utf-8", buffering=1) as file:
