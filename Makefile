@@ -18,11 +18,15 @@ help:  ## what there is
 
 setup: $(VENV)/.installed  ## install the locked environment into .venv
 
-$(VENV)/.installed: requirements.lock pyproject.toml
+# The locks name every package, so pip looks for no more (--no-deps), and takes none whose hash is another.
+LOCKED := --no-deps --require-hashes --requirement
+$(VENV)/.installed: requirements.lock requirements-cuda.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "threephase needs Python 3.11 or newer; name one: make PYTHON=python3.12 …")'
 	@echo "Installing the locked environment into $(VENV) (once, a few minutes) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) install --quiet --requirement requirements.lock 2>$(VENV)/install.log || { cat $(VENV)/install.log; exit 1; }
+	@{ $(PIP) install --quiet $(LOCKED) requirements.lock \
+	  && { ! $(PIP) show torch | grep -q '^Requires:.*nvidia' || $(PIP) install --quiet $(LOCKED) requirements-cuda.lock; }; \
+	  } 2>$(VENV)/install.log || { cat $(VENV)/install.log; exit 1; }
 	@$(PIP) install --quiet --no-deps --editable . 2>>$(VENV)/install.log || { cat $(VENV)/install.log; exit 1; }
 	@touch $@
 
@@ -115,14 +119,21 @@ audit:  ## known faults of the locked packages (fetches pip-audit into .venv-aud
 bench: setup  ## speed of each phase beside the libraries' own paths, into benchmarks/results.md (half an hour)
 	@$(BIN)/python -m benchmarks.run
 
-lock:  ## resolve pyproject.toml anew into requirements.lock and environment.yml (needs uv)
-	@{ echo "# Made by 'make lock' from pyproject.toml; CUDA's own packages come with torch where there are any."; \
-	   echo "torch==2.13.0" | uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
-	     --constraint - --no-header --no-annotate --quiet | grep -viE '^(nvidia|cuda|triton)'; } > requirements.lock
+# The wheel of torch without CUDA comes from an index of its own, which uv does not ask: its hash stands here.
+TORCH := 2.13.0
+TORCH_CPU := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
+lock:  ## resolve pyproject.toml anew into the locks and environment.yml (needs uv); PINS=requirements.lock keeps versions
+	@echo "torch==$(TORCH)" | uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	  --constraint - $(PINS:%=--constraint %) --no-header --no-annotate --quiet --output-file .lock.partial --upgrade
+	@awk 'BEGIN { print "# Made by '"'make lock'"' from pyproject.toml; what torch needs for CUDA: requirements-cuda.lock." > "requirements.lock"; \
+	    print "# Made by '"'make lock'"': what torch needs besides on Linux, unless it is a build for CPUs." > "requirements-cuda.lock" } \
+	  /^[a-z]/ { cuda = /^(nvidia|cuda|triton)/ } \
+	  { print > (cuda ? "requirements-cuda.lock" : "requirements.lock") } \
+	  /^torch==/ { print "    --hash=sha256:$(TORCH_CPU) \\" > "requirements.lock" }' .lock.partial && rm .lock.partial
 	@{ echo "# Made by 'make lock': the pins of requirements.lock for conda. Afterwards: pip install --no-deps --editable ."; \
 	   echo "name: threephase"; echo "channels: [conda-forge, nodefaults]"; echo "dependencies:"; \
 	   echo "  - python=3.11"; echo "  - pip"; echo "  - pip:"; \
-	   grep -v '^#' requirements.lock | sed 's/.*/      - "&"/'; } > environment.yml
+	   sed -nE 's/^([a-z].*[^ ]) *\\$$/      - "\1"/p' requirements.lock; } > environment.yml
 
 clean:  ## remove the environment, results and caches
 	rm -rf $(VENV) $(VENV)-audit results .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis

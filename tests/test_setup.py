@@ -1,5 +1,6 @@
-"""Set-up that travels: the lock, the conda environment and the package agree."""
+"""Set-up that travels: the locks, the conda environment and the package agree."""
 
+import re
 import tomllib
 from itertools import groupby
 from pathlib import Path
@@ -12,9 +13,32 @@ from packaging.requirements import Requirement
 PROJECT = Path(__file__).parents[1]
 
 
-def locked() -> list[Requirement]:
-    lines = (PROJECT / "requirements.lock").read_text().splitlines()
-    return [Requirement(line) for line in lines if not line.startswith("#")]
+def blocks_of(lock: str) -> list[str]:
+    """What a lock says of each package: its requirement, then a hash a line."""
+    lines = (PROJECT / lock).read_text().splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("#"))
+    return text.replace(" \\\n", "").splitlines()
+
+
+def locked(lock: str = "requirements.lock") -> list[Requirement]:
+    return [Requirement(block.partition(" --hash")[0].strip()) for block in blocks_of(lock)]
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-cuda.lock"])
+def test_every_package_of_a_lock_is_known_by_its_hash(lock: str) -> None:
+    assert len(blocks_of(lock)) > 15
+    for block in blocks_of(lock):
+        assert re.fullmatch(r"[^=]+==[^ ]+( ;.*?)?( +--hash=sha256:[0-9a-f]{64})+", block), block
+
+
+def test_what_torch_needs_for_cuda_is_in_a_lock_of_its_own() -> None:
+    """A machine without a GPU installs no gigabytes for one."""
+
+    def is_cuda(pin: Requirement) -> bool:
+        return pin.name.startswith(("nvidia", "cuda", "triton"))
+
+    assert all(map(is_cuda, locked("requirements-cuda.lock")))
+    assert not any(map(is_cuda, locked()))
 
 
 def test_everything_the_package_asks_for_is_locked_within_its_bounds() -> None:
