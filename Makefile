@@ -93,9 +93,11 @@ audit:  ## known faults of the locked packages (fetches pip-audit into .venv-aud
 bench: setup  ## speed of each phase beside the libraries' own paths, into benchmarks/results.md (half an hour)
 	@$(BIN)/python -m benchmarks.run
 
+# All extras but two trackers, which nobody needs for the demo or the tests (pyproject.toml).
+LOCKED := demo dag slurm sentencepiece xlsx setfit onnx tensorboard dev
 lock:  ## resolve pyproject.toml anew into requirements.lock and environment.yml (needs uv)
 	@{ echo "# Made by 'make lock' from pyproject.toml; CUDA's own packages come with torch where there are any."; \
-	   echo "torch==2.13.0" | uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	   echo "torch==2.13.0" | uv pip compile pyproject.toml $(LOCKED:%=--extra %) --universal --python-version 3.11 \
 	     --constraint - --no-header --no-annotate --quiet | grep -viE '^(nvidia|cuda|triton)'; } > requirements.lock
 	@{ echo "# Made by 'make lock': the pins of requirements.lock for conda. Afterwards: pip install --no-deps --editable ."; \
 	   echo "name: threephase"; echo "channels: [conda-forge, nodefaults]"; echo "dependencies:"; \
