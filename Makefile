@@ -119,11 +119,13 @@ audit:  ## known faults of the locked packages (fetches pip-audit into .venv-aud
 bench: setup  ## speed of each phase beside the libraries' own paths, into benchmarks/results.md (half an hour)
 	@$(BIN)/python -m benchmarks.run
 
+# All extras but two trackers, which nobody needs for the demo or the tests (pyproject.toml).
+EXTRAS := demo dag slurm sentencepiece xlsx setfit onnx tensorboard docs dev
 # The wheel of torch without CUDA comes from an index of its own, which uv does not ask: its hash stands here.
 TORCH := 2.13.0
 TORCH_CPU := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
 lock:  ## resolve pyproject.toml anew into the locks and environment.yml (needs uv); PINS=requirements.lock keeps versions
-	@echo "torch==$(TORCH)" | uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	@echo "torch==$(TORCH)" | uv pip compile pyproject.toml $(EXTRAS:%=--extra %) --universal --python-version 3.11 --generate-hashes \
 	  --constraint - $(PINS:%=--constraint %) --no-header --no-annotate --quiet --output-file .lock.partial --upgrade
 	@awk 'BEGIN { print "# Made by '"'make lock'"' from pyproject.toml; what torch needs for CUDA: requirements-cuda.lock." > "requirements.lock"; \
 	    print "# Made by '"'make lock'"': what torch needs besides on Linux, unless it is a build for CPUs." > "requirements-cuda.lock" } \

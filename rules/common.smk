@@ -13,6 +13,8 @@ from threephase.experiment.asked import Asked
 from threephase.experiment.reading import load, published_settings, read_yaml, tables_of
 from threephase.experiment.recipe import Recipe
 from threephase.jobs.digest import code_of
+from threephase.jobs.trackers import refuse_absent
+from threephase.jobs.tracking import name_tracker
 from threephase.jobs.warm import FOLDER, WORKFLOW, offer_server
 from threephase.plan.urgency import urgencies
 from threephase.settings.phases import PHASES
@@ -29,6 +31,8 @@ try:
         read_yaml(Path(path))
     experiment = load(config, SHIPPED)
     ASKED = Asked(experiment, code)
+    if workflow.is_main_process:
+        refuse_absent(experiment.track)
 except UserError as error:
     sys.exit(str(error))
 
@@ -48,6 +52,7 @@ def asked(of_step, *names):
 # Jobs end with the workflow's process, even if it is killed; on another machine with the one that runs them there.
 if workflow.is_main_process or workflow.remote_exec:
     os.environ.update({WORKFLOW: str(os.getpid())})
+    name_tracker(experiment.track)
 # Jobs on this machine start from one process that has the libraries loaded (threephase.jobs.warm).
 if workflow.remote_exec or os.environ.get("THREEPHASE_COLD"):
     os.environ.pop(FOLDER, None)

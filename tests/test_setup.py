@@ -11,6 +11,7 @@ from conftest import seconds_of
 from packaging.requirements import Requirement
 
 PROJECT = Path(__file__).parents[1]
+UNLOCKED = {"trackio", "mlflow"}  # extras
 
 
 def blocks_of(lock: str) -> list[str]:
@@ -43,7 +44,9 @@ def test_what_torch_needs_for_cuda_is_in_a_lock_of_its_own() -> None:
 
 def test_everything_the_package_asks_for_is_locked_within_its_bounds() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *(name for extra in project["optional-dependencies"].values() for name in extra)]
+    extras = {name: asked for name, asked in project["optional-dependencies"].items() if name not in UNLOCKED}
+    asked = [*project["dependencies"], *(name for extra in extras.values() for name in extra)]
+    assert f"\nLOCKED := {' '.join(extras)}\n" in (PROJECT / "Makefile").read_text()
     for requirement in map(Requirement, asked):
         versions = [next(iter(pin.specifier)).version for pin in locked() if pin.name == requirement.name]
         assert versions, f"{requirement.name} is not locked"

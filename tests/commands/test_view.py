@@ -12,7 +12,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from threephase import console
 from threephase.commands.view.faces import picture
-from threephase.commands.view.handler import View
+from threephase.commands.view.handler import View, changes_of_config
 from threephase.commands.view.remaining import Remaining
 from threephase.jobs.telling import tell_view
 
@@ -75,6 +75,12 @@ def test_a_bar_reaches_the_line_of_its_own_job_within_80_columns(view: View) -> 
     assert " 50% " in second
     assert "loss 0.500 val 0.250" in second
     assert max(map(len, (head, first, second))) <= 80
+
+
+def test_what_is_laid_over_the_config_is_read_as_snakemake_reads_it() -> None:
+    given = ["--cores", "1", "--config", "limits={train: 5}", "save_every=0"]
+    assert changes_of_config(given) == {"limits": {"train": "5"}, "save_every": 0}
+    assert changes_of_config(["--cores", "1"]) == {}
 
 
 def test_a_picture_that_breaks_gives_way_to_lines(view: View) -> None:

@@ -1,14 +1,20 @@
 """What a grid will cost: counts by hand, schedules by hand, and a plan of a real grid."""
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from threephase.artifacts import layout
 from threephase.commands.cli import main
+from threephase.commands.view.remaining import key_of
 from threephase.data.store import Splits, rows_of_phase_1
 from threephase.encoders.encoder import load_encoder
 from threephase.experiment.reading import load, read
@@ -20,6 +26,7 @@ from threephase.phases.joint import JOINT
 from threephase.phases.run import Phase
 from threephase.plan.budget import within
 from threephase.plan.calibration import Pace, Trial, measured
+from threephase.plan.costs import costs_of
 from threephase.plan.report import Plan, Training, plan_of
 from threephase.plan.schedule import Job, finish, longest_chain, shown
 from threephase.plan.speed import BASELINE, Assumed, Measured
@@ -351,3 +358,49 @@ def test_a_variant_that_corrects_nothing_is_taken_over_with_what_follows(
     copy = jobs["topics · tiny · seed 1 · dae.cl-noimb"]
     assert "topics · tiny · seed 1 · dae.cl-idle" in copy.parents
     assert copy.seconds < jobs["topics · tiny · seed 1 · dae.cl-extra"].seconds
+
+
+def test_the_view_is_told_what_is_left_to_train_by_the_names_of_its_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source_csv: Path, dataset: Path, base_models: dict[str, Path]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = layout.checkpoint("topics", "tiny", 1, "dae")
+    there.mkdir(parents=True)
+    (there / "complete.json").touch()
+    found = plan(grid(source_csv, base_models["bert"]), dataset, base_models["bert"])
+    costs = costs_of(found, found.config)
+    by_job = {(rule, tuple(key)): operations for rule, key, operations in costs["trainings"]}
+    named = {"dataset": "topics", "model": "tiny", "seed": "1"}
+    assert ("dae", key_of(named | {"recipe": "dae"})) not in by_job
+    assert len(by_job) == 2 * 5 - 1
+    of_ft = by_job["ft", key_of(named | {"recipe": "dae.cl.ft"})]
+    assert of_ft == found.work(Training("topics", "tiny", 1, Recipe("dae.cl.ft"))).operations
+    assert costs["others"]["baseline"] == BASELINE
+
+
+def test_a_study_costs_its_trials_on_its_seeds_shared_by_its_workers(
+    source_csv: Path, dataset: Path, base_models: dict[str, Path]
+) -> None:
+    tuning = {"enabled": True, "trials": 6, "seeds": [101, 102], "workers": 3}
+    config = grid(source_csv, base_models["bert"], variants={"FT": ["ft"]}, tuning=tuning)
+    found = plan(config, dataset, base_models["bert"])
+    of_one = found.work(Training("topics", "tiny", 1, Recipe("ft"))).operations
+    of_study = [part for part in costs_of(found, found.config)["trainings"] if part[0] == "study_worker"]
+    key = key_of({"dataset": "topics", "model": "tiny", "group": "main", "worker": "1"})
+    assert of_study == [("study_worker", key, pytest.approx(6 * 2 * of_one / 3))]
+
+
+def test_the_costs_follow_what_is_laid_over_the_config(
+    tmp_path: Path, source_csv: Path, base_models: dict[str, Path]
+) -> None:
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(grid(source_csv, base_models["bert"])))
+    command = [
+        sys.executable,
+        "-m",
+        "threephase.plan.costs",
+        json.dumps({"grid": [{"variants": ["FT"], "seeds": [7]}]}),
+    ]
+    done = subprocess.run([*command, "config.yaml"], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert [(rule, key) for rule, key, _ in json.loads(done.stdout)["trainings"]] == [
+        ("ft", ["topics", "tiny", "ft", "7"])
+    ]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from threephase.report.calibration import calibration, expected_calibration_error, reliability
 from threephase.report.classes import class_recalls, confusion_matrices
@@ -156,3 +157,18 @@ def test_origin_is_a_tree_of_trainings_with_their_cost(runs: Runs) -> None:
     assert found["caps"] == ["train 40 of 90"]
     assert found["failed"] == [{"variant": "Joint", "seed": 1, "split": "", "reason": "joint: the loss is nan"}]
     assert found["commits"] == [{"commit": "abc", "edited": False}]
+
+
+def test_a_variant_has_one_colour_in_all_pictures(runs: Runs) -> None:
+    """The grid lists its runs in another order than the tables list its variants."""
+    mixed = replace(runs, results=runs.results.iloc[::-1].reset_index(drop=True))
+    by_time, recalls = accuracy_by_time(mixed, accuracies(mixed)), class_recalls(mixed)
+    assert by_time
+    assert recalls
+    first, second = Figure(), Figure()
+    by_time.draw(first)
+    recalls.draw(second)
+    handles, labels = first.axes[0].get_legend_handles_labels()
+    by_label = {label: handle[0].get_color() for label, handle in zip(labels, handles, strict=True)}
+    lines = [line.get_color() for line in second.axes[0].get_lines()]
+    assert lines == [by_label[variant] for variant in mixed.compared]

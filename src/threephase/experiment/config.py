@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -241,6 +241,11 @@ class Config(Settings):
         300,
         description="Seconds of training that a kill may cost: a training's state is saved this often (0: after every "
         "step), and the next run goes on from it. A state is about four times the size of the base model.",
+    )
+    track: Literal["none", "tensorboard", "trackio", "mlflow"] = Field(
+        "none",
+        description="Tracker that curves, settings and scores of every training go to, below `results/tracking`; its "
+        "package is an extra. Trains nothing again (docs/tracking.md).",
     )
 
     _published: dict[str, dict[str, Layer]] = PrivateAttr({})

@@ -59,9 +59,12 @@ def job(log: str, threads: int, title: str, online: bool = False, gpus: int = 0)
         tell_view(log, _redirect_output(file.fileno()))
         configure_process(threads, online)
         keep_freed_memory()
+        from threephase.jobs.tracking import tracked  # after the threads are set, for it loads numpy
+
         try:
             acquire(gpus, title)
-            yield outcome
+            with tracked(log):
+                yield outcome
         except BaseException as error:
             with suppress(OSError):  # the log may be on the disk that is full
                 traceback.print_exc()

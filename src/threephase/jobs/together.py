@@ -25,6 +25,7 @@ from threephase.jobs.frame import configure_process, keep_freed_memory
 from threephase.jobs.guard import refuse_test_split
 from threephase.jobs.phase import phase_named
 from threephase.jobs.telling import tell_view_too
+from threephase.jobs.tracking import track_bars
 from threephase.jobs.warm import FOLDER, FORKED, WORKFLOW, leave_with_workflow
 from threephase.phases.run import Phase, run_phase
 
@@ -132,6 +133,7 @@ def _take_part(place: Path) -> None:
             console.terminal = terminal
         else:
             tell_view_too(terminal)
+            track_bars()
     guarded = request["guarded"]
     try:
         with refuse_test_split(Path(guarded)) if guarded else nullcontext():

@@ -1,7 +1,8 @@
 """What each training of a grid costs beside the others, for the time left of a run; nothing is measured.
 
-python -m threephase.plan.costs CONFIG…  (started by the view of a run) prints JSON: `trainings`, lists of rule, what
-tells them apart (their wildcards, by name) and operations; `others`, seconds by rule of jobs that train no network.
+python -m threephase.plan.costs CHANGES CONFIG…  (started by the view of a run, with JSON that is laid over the config
+files) prints JSON: `trainings`, lists of rule, what tells them apart (their wildcards, by name) and operations;
+`others`, seconds by rule of jobs that train no network.
 """
 
 import json
@@ -45,6 +46,6 @@ def costs_of(plan: Plan, config: Config) -> dict[str, Any]:
 if __name__ == "__main__":
     leave_with_workflow()
     os.nice(KINDEST)
-    config = read([Path(path) for path in sys.argv[1:]])
+    config = read([Path(path) for path in sys.argv[2:]], json.loads(sys.argv[1]))
     with plan_of(config, slots=1, gpu="t4", missing=True) as plan:
         print(json.dumps(costs_of(plan, config)))

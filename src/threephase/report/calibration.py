@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from threephase.report.picture import GREY, Picture, legend_below, looks, shortened
+from threephase.report.picture import GREY, Picture, legend_below, shortened
 from threephase.report.runs import PROBABILITY, Runs
 
 BINS = 10
@@ -46,7 +46,8 @@ def calibration(runs: Runs) -> Picture | None:
     def draw(figure: Any) -> None:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         above.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle="--")
-        for variant, look in looks(tables).items():
+        for variant in tables:
+            look = runs.looks[variant]
             table = tables[variant][tables[variant]["rows"] >= LEAST_ROWS]
             above.plot(table["confidence"], table["accuracy"], markersize=4, linewidth=1, **look)
             shares = table["rows"] / tables[variant]["rows"].sum()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from threephase.evaluation.checks import PLAIN
-from threephase.report.picture import GREY, Picture, legend_below, looks, shortened
+from threephase.report.picture import GREY, Picture, legend_below, shortened
 from threephase.report.runs import Runs
 from threephase.tables.classes import class_table
 
@@ -104,8 +104,8 @@ def class_recalls(runs: Runs) -> Picture | None:
     def draw(figure: Any) -> None:
         axis = figure.subplots()
         places = np.arange(len(shown))
-        for variant, look in looks(runs.compared).items():
-            axis.plot(100 * shown[variant], places, linestyle="none", markersize=5, alpha=0.85, **look)
+        for variant in runs.compared:
+            axis.plot(100 * shown[variant], places, linestyle="none", markersize=5, alpha=0.85, **runs.looks[variant])
         for place, is_rare in zip(places, shown["rare"], strict=True):
             if is_rare:
                 axis.axhspan(place - 0.5, place + 0.5, color=GREY, alpha=0.15, linewidth=0)

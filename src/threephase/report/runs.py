@@ -14,6 +14,7 @@ from threephase.artifacts.folders import DATASET, read_json
 from threephase.evaluation.predictions import METRICS, PREDICTIONS, Predictions, read_predictions
 from threephase.evaluation.results import title_of
 from threephase.experiment.recipe import Recipe
+from threephase.report.picture import looks
 from threephase.tables.legend import leaks
 
 PROBABILITY = "probability_"  # how the columns of probabilities begin
@@ -89,6 +90,11 @@ class Runs:
     def reference(self) -> str | None:
         """The variant that pictures of a single one show; None where every run failed."""
         return self.wanted if self.wanted in self.compared else next(iter(self.compared), None)
+
+    @cached_property
+    def looks(self) -> dict[str, dict[str, Any]]:
+        """A colour and a mark for each variant, the same in every picture."""
+        return looks(dict.fromkeys([*self.variants, *self.results["variant"]]))
 
     @cached_property
     def predictions(self) -> dict[str, Predictions]:

@@ -11,7 +11,7 @@ import pandas as pd
 from threephase.artifacts.folders import failure_of, read_json, sha256_json
 from threephase.experiment.recipe import Recipe
 from threephase.method.imbalance import f
-from threephase.report.picture import COLOURS, GREY, Picture, legend_below, looks, shortened
+from threephase.report.picture import COLOURS, GREY, Picture, legend_below, shortened
 from threephase.report.runs import Runs
 from threephase.tables.cells import LEVEL
 from threephase.tables.scores import evidence_of
@@ -171,13 +171,12 @@ def accuracy_by_time(runs: Runs, scores: Mapping[str, Accuracy]) -> Picture | No
 
     def draw(figure: Any) -> None:
         axis = figure.subplots()
-        look = looks(numbers["variant"])
         for row in numbers.to_dict("records"):
             error = [[row["accuracy"] - row["low"]], [row["high"] - row["accuracy"]]]
             axis.errorbar(
                 max(row["seconds"], 0.1), row["accuracy"], yerr=error, linestyle="none", capsize=2, elinewidth=1,
                 markerfacecolor="none" if row["baseline"] else None, label=shortened(row["variant"]),
-                **look[row["variant"]],
+                **runs.looks[row["variant"]],
             )  # fmt: skip
         axis.set_xscale("log")
         axis.set_xlabel("seconds of a run's trainings (logarithmic)")
@@ -224,10 +223,11 @@ def label_efficiency(runs: Runs, scores: Mapping[str, Accuracy]) -> Picture | No
 
     def draw(figure: Any) -> None:
         axis = figure.subplots()
-        for family, look in looks(dict.fromkeys(numbers["family"])).items():
-            of = numbers[numbers["family"] == family]
+        for family, of in numbers.groupby("family", sort=False):
             error = [of["accuracy"] - of["low"], of["high"] - of["accuracy"]]
-            axis.errorbar(of["rows"], of["accuracy"], yerr=error, capsize=2, label=shortened(family), **look)
+            axis.errorbar(
+                of["rows"], of["accuracy"], yerr=error, capsize=2, label=shortened(family), **runs.looks[family]
+            )
         axis.set_xlabel("labelled training rows")
         axis.set_ylabel("accuracy in %")
         axis.grid(color=GREY, alpha=0.25, linewidth=0.5)

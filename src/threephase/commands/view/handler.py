@@ -54,7 +54,7 @@ class LogHandler(LogHandlerBase):
         self.view: View | None = None
         self.own: logging.Handler | None = None
         if will_work(self.common_settings.dryrun):
-            self.view = View(*self._choice())
+            self.view = View(*self._choice(), changes_of_config(sys.argv[1:]))
         else:
             self.own = self._snakemakes()
 
@@ -121,6 +121,13 @@ class LogHandler(LogHandlerBase):
         return False
 
 
+def changes_of_config(arguments: list[str]) -> dict[str, Any]:
+    """What `--config` lays over the config files, of a command line, or a profile, that Snakemake took."""
+    from snakemake.cli import parse_args, parse_config
+
+    return dict(parse_config(parse_args(arguments)[1].config))
+
+
 class View:
     """One run: what is known of it, and the face that shows it.
 
@@ -128,9 +135,11 @@ class View:
         as_json: events for programs.
         moving: a live picture, else lines.
         quiet: of lines, only those of failures.
+        changes: what is laid over the config files.
     """
 
-    def __init__(self, as_json: bool, moving: bool, quiet: bool) -> None:
+    def __init__(self, as_json: bool, moving: bool, quiet: bool, changes: Mapping[str, Any] | None = None) -> None:
+        self.changes = dict(changes or {})
         self.standing = Standing()
         self.terminal = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
         self.plain = Lines(self.terminal, quiet)
@@ -182,7 +191,7 @@ class View:
                     self.face = Picture(self.terminal)
             threading.Thread(target=self._watch, daemon=True).start()
         if self.configs and self.standing.counts.keys() & {*PHASES, "study_worker"} and self.counting is None:
-            command = [sys.executable, "-m", "threephase.plan.costs", *self.configs]
+            command = [sys.executable, "-m", "threephase.plan.costs", json.dumps(self.changes), *self.configs]
             with suppress(OSError):
                 self.counting = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
