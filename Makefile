@@ -20,10 +20,13 @@ setup: $(VENV)/.installed  ## install the locked environment into .venv
 
 # The locks name every package, so pip looks for no more (--no-deps), and takes none whose hash is another.
 LOCKED := --no-deps --require-hashes --requirement
-$(VENV)/.installed: requirements.lock requirements-cuda.lock pyproject.toml
+# A build of torch for CPUs comes first, where some index or folder has it: among files of one requirement, pip prefers
+# those whose index says their hash, whatever their version, which would be the gigabytes for CUDA.
+$(VENV)/.installed: requirements.lock requirements-cpu.lock requirements-cuda.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "threephase needs Python 3.11 or newer; name one: make PYTHON=python3.12 …")'
 	@echo "Installing the locked environment into $(VENV) (once, a few minutes) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet $(LOCKED) requirements-cpu.lock >$(VENV)/install.log 2>&1 || true
 	@{ $(PIP) install --quiet $(LOCKED) requirements.lock \
 	  && { ! $(PIP) show torch | grep -q '^Requires:.*nvidia' || $(PIP) install --quiet $(LOCKED) requirements-cuda.lock; }; \
 	  } 2>$(VENV)/install.log || { cat $(VENV)/install.log; exit 1; }
@@ -120,18 +123,15 @@ bench: setup  ## speed of each phase beside the libraries' own paths, into bench
 	@$(BIN)/python -m benchmarks.run
 
 # All extras but two trackers, which nobody needs for the demo or the tests (pyproject.toml).
-EXTRAS := demo dag slurm sentencepiece xlsx setfit onnx tensorboard docs dev
-# The wheel of torch without CUDA comes from an index of its own, which uv does not ask: its hash stands here.
+EXTRAS := demo dag slurm sentencepiece xlsx setfit onnx docs tensorboard dev
 TORCH := 2.13.0
-TORCH_CPU := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
 lock:  ## resolve pyproject.toml anew into the locks and environment.yml (needs uv); PINS=requirements.lock keeps versions
 	@echo "torch==$(TORCH)" | uv pip compile pyproject.toml $(EXTRAS:%=--extra %) --universal --python-version 3.11 --generate-hashes \
 	  --constraint - $(PINS:%=--constraint %) --no-header --no-annotate --quiet --output-file .lock.partial --upgrade
 	@awk 'BEGIN { print "# Made by '"'make lock'"' from pyproject.toml; what torch needs for CUDA: requirements-cuda.lock." > "requirements.lock"; \
 	    print "# Made by '"'make lock'"': what torch needs besides on Linux, unless it is a build for CPUs." > "requirements-cuda.lock" } \
 	  /^[a-z]/ { cuda = /^(nvidia|cuda|triton)/ } \
-	  { print > (cuda ? "requirements-cuda.lock" : "requirements.lock") } \
-	  /^torch==/ { print "    --hash=sha256:$(TORCH_CPU) \\" > "requirements.lock" }' .lock.partial && rm .lock.partial
+	  { print > (cuda ? "requirements-cuda.lock" : "requirements.lock") }' .lock.partial && rm .lock.partial
 	@{ echo "# Made by 'make lock': the pins of requirements.lock for conda. Afterwards: pip install --no-deps --editable ."; \
 	   echo "name: threephase"; echo "channels: [conda-forge, nodefaults]"; echo "dependencies:"; \
 	   echo "  - python=3.11"; echo "  - pip"; echo "  - pip:"; \
