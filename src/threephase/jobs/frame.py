@@ -8,14 +8,14 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TextIO
 
 from threephase import console
 from threephase.errors import UserError, fault_of_machine, printable
 from threephase.jobs.gpus import acquire
-from threephase.jobs.telling import tell_view
+from threephase.jobs.telling import TRACKER, tell_view
 from threephase.jobs.warm import leave_with_workflow, run_warm
 
 
@@ -59,11 +59,9 @@ def job(log: str, threads: int, title: str, online: bool = False, gpus: int = 0)
         tell_view(log, _redirect_output(file.fileno()))
         configure_process(threads, online)
         keep_freed_memory()
-        from threephase.jobs.tracking import tracked  # after the threads are set, for it loads numpy
-
         try:
             acquire(gpus, title)
-            with tracked(log):
+            with _tracked(log):
                 yield outcome
         except BaseException as error:
             with suppress(OSError):  # the log may be on the disk that is full
@@ -72,6 +70,15 @@ def job(log: str, threads: int, title: str, online: bool = False, gpus: int = 0)
             raise SystemExit(1) from None
         line = " · ".join([f"{outcome.sign} {title}", *outcome.parts, f"{time.monotonic() - started:.0f} s"])
         print(line, file=console.terminal, flush=True)
+
+
+def _tracked(log: str) -> AbstractContextManager[None]:
+    """Tell the tracker what this job does; where there is none, load nothing for it."""
+    if TRACKER not in os.environ:
+        return nullcontext()
+    from threephase.jobs.tracking import tracked  # after the threads are set, for it loads numpy
+
+    return tracked(log)
 
 
 def _reason(error: BaseException, log: str) -> str:

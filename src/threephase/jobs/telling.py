@@ -17,6 +17,7 @@ from typing import Any, TextIO, cast
 from threephase import console
 
 FOLDER, LOG = "THREEPHASE_VIEW", "THREEPHASE_VIEW_LOG"
+TRACKER = "THREEPHASE_TRACK"  # where jobs find the name of the tracker to tell (threephase.jobs.tracking)
 PAUSE = 0.3  # seconds between two steps that are told
 
 

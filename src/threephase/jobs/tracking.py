@@ -20,9 +20,10 @@ from threephase import console
 from threephase.artifacts import layout
 from threephase.artifacts.folders import failure_of, read_json
 from threephase.errors import printable
+from threephase.jobs.telling import TRACKER
 from threephase.jobs.trackers import STORES, Point, Store, refuse_absent
 
-TRACKER, LOG = "THREEPHASE_TRACK", "THREEPHASE_TRACK_LOG"
+LOG = "THREEPHASE_TRACK_LOG"
 FOLDER = layout.RESULTS / "tracking"
 TRAINS, TESTS = "checkpoints", "evaluations"
 PAUSE = 5.0  # seconds between two times that points are sent
