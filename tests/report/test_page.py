@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from threephase.report.inlined import inlined
-from threephase.report.page import NO_RUN, rendered, write_report
+from threephase.report.page import NO_RUN, TITLES, rendered, write_report
 from threephase.report.pictures import write_folder
 from threephase.report.runs import Runs
 from threephase.tables.legend import LEGEND
@@ -82,6 +82,13 @@ def test_pictures_that_a_page_has_no_room_for_are_named(page: Path, monkeypatch:
 
 def test_tables_share_one_legend(page: Path) -> None:
     assert page.read_text().count(f"{LEGEND} bold: best.") == 1
+
+
+def test_tables_stand_under_titles_not_under_names_of_files(page: Path) -> None:
+    html = page.read_text()
+    tables = html[html.index('<section id="tables">') : html.index('<section id="tables">') + 2000]
+    assert re.findall(r"<h3>([^<]+)</h3>", tables)[0] in TITLES.values()
+    assert all(f"<h3>{name}</h3>" not in html for name in TITLES)
 
 
 def test_markdown_that_would_leave_the_page_does_not(page: Path) -> None:

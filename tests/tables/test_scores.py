@@ -4,6 +4,7 @@ import io
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from scipy import stats
 
 from threephase.evaluation.checks import at_chance, doubts, failed
 from threephase.evaluation.results import failures
-from threephase.tables.legend import PAPER, few_seeds, leaks, legend, marks, repeated, would_decide
+from threephase.tables.legend import PAPER, few_seeds, leaks, legend, marks, repeated, without_repeats, would_decide
 from threephase.tables.scores import Basis, Table, baselines, best_models_on_validation, table3, table4
 
 TITLES = {"d": "D & Co"}
@@ -271,6 +272,25 @@ def test_one_legend_explains_every_sign_and_stands_below_each_table() -> None:
     assert "within ±2 points" in legend(2)
     for sign in "▲▼≈·=†–":
         assert sign in legend(0.5)
+
+
+def test_notes_stand_below_a_table_for_reading_and_end_its_caption_in_a_paper() -> None:
+    table = replace(shown(["3-Phase", "FT"]), notes=("Costs.", "", "Few seeds."))
+    _, below = table.to_markdown().rsplit(" |\n", 1)
+    assert below == f"\nCosts.\n\nFew seeds.\n\n{legend(0.5)}\n"
+    assert " Costs. Few seeds.}" in table.to_latex()
+
+
+def test_what_several_tables_say_is_said_once_and_what_one_says_stays_there() -> None:
+    texts = ["First\n\n| a |\n\nCosts.\n\nMine.\n\nLegend. x", "Second\n\n| a |\n\nFew.\n\nCosts.\n\nFew.\n\nLegend. x"]
+    parts, shared = without_repeats(texts)
+    assert [[line for line in part.splitlines() if line] for part in parts] == [
+        ["First", "| a |", "Mine."], ["Second", "| a |", "Few.", "Few."]
+    ]  # fmt: skip
+    assert shared == ["Costs.", "Legend. x"]
+    (alone,), legends = without_repeats(texts[:1])
+    assert "Costs." in alone
+    assert legends == ["Legend. x"]
 
 
 def test_a_dataset_with_repeated_splits_is_one_row_over_all_its_runs() -> None:

@@ -16,7 +16,7 @@ from threephase.artifacts.folders import read_json, writing_file
 from threephase.report.inlined import inlined
 from threephase.report.pictures import SHOWN
 from threephase.report.template import PAGE
-from threephase.tables.legend import MISSING, SAME, without_legends
+from threephase.tables.legend import MISSING, SAME, without_repeats
 
 PICTURE_BYTES = 6_000_000  # of pictures that the page takes in; the others are named with their files
 NO_RUN = "No run, or none that did not fail. The caption and the end of the page name failed and missing runs."
@@ -24,6 +24,23 @@ AS_REFERENCE = "Saw the same data and settings as the reference, so that there i
 
 # Tables whose cells are scores of variants, of one dataset with one base model a row.
 SCORED = {layout.TABLES[name] for name in ("table3", "table4", "table6", "table7", "classes")}
+
+TITLES = {
+    layout.TABLES[name]: title
+    for name, title in {
+        "table1": "Splits",
+        "table2": "Lengths",
+        "table3": "Accuracy",
+        "table4": "Ablations",
+        "table5": "Hyper-parameters",
+        "table6": "Precision and recall",
+        "table7": "F1",
+        "audit_published": "The paper's figures, checked",
+        "classes": "The worst classes",
+        "claims": "The paper's claims",
+        "probes": "What each phase did",
+    }.items()
+}
 
 Reasons = Mapping[tuple[str, str, str], str]  # why a variant has no score, by titles of dataset and model, and variant
 
@@ -33,6 +50,7 @@ class Section:
     """A table as its Markdown file has it (caption, rows), and the figure of the same name."""
 
     name: str
+    title: str
     table: Markup
     figure: Markup | None
 
@@ -99,9 +117,10 @@ def _explain(tokens: list[Any], reasons: Reasons) -> None:
 def section(table: Path, text: str, reasons: Reasons) -> Section:
     """The section of a table's Markdown file and its text."""
     figure = table.with_suffix(".svg")
-    label = f"Figure of {table.stem}; its numbers stand in the table below"
+    title = TITLES.get(table.stem, table.stem.replace("_", " ").capitalize())
+    label = f"Figure: {title}; its numbers stand in the table below"
     html = rendered(text, reasons if table.stem in SCORED else None)
-    return Section(table.stem, html, inlined(figure, table.stem, label) if figure.exists() else None)
+    return Section(table.stem, title, html, inlined(figure, table.stem, label) if figure.exists() else None)
 
 
 def part(folder: Path, place: int, page: Path, room: int) -> Part:
@@ -161,7 +180,7 @@ def write_report(
         config: what was asked for, as YAML.
     """
     shown = [path for path in files if path.suffix == ".md"]
-    texts, legends = without_legends([path.read_text(encoding="utf-8") for path in shown])
+    texts, notes = without_repeats([path.read_text(encoding="utf-8") for path in shown])
     parts = parts_of(pictures, out)
     reasons = reasons_of(parts)
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -169,7 +188,7 @@ def write_report(
         title=title,
         verdict=rendered(verdict.read_text(encoding="utf-8")),
         sections=[section(path, text, reasons) for path, text in zip(shown, texts, strict=True)],
-        legends=legends,
+        notes=notes,
         parts=parts,
         config=config,
     )

@@ -49,7 +49,7 @@ ul.tree { padding-left: 1.2rem; }
 {% endif %}
 <b>Tables</b>
 {% for section in sections %}
-<a href="#{{ section.name }}">{{ section.name }}</a>
+<a href="#{{ section.name }}">{{ section.title }}</a>
 {% endfor %}
 {% if parts %}
 <b>Rows to read</b>
@@ -86,12 +86,12 @@ ul.tree { padding-left: 1.2rem; }
 {% endfor %}
 <section id="tables">
 <h2>Tables</h2>
-{% for legend in legends %}
-<p class="note">{{ legend }}</p>
+{% for note in notes %}
+<p class="note">{{ note }}</p>
 {% endfor %}
 {% for section in sections %}
 <section id="{{ section.name }}">
-<h3>{{ section.name }}</h3>
+<h3>{{ section.title }}</h3>
 {% if section.figure %}
 <figure class="drawn">{{ section.figure }}</figure>
 {% endif %}

@@ -19,7 +19,7 @@ from threephase.experiment.asked import Asked
 from threephase.reproduction.packing import runs_there, unpack
 from threephase.reproduction.tables import write_tables
 from threephase.reproduction.template import DOCUMENT
-from threephase.tables.legend import without_legends
+from threephase.tables.legend import without_repeats
 
 PAGE = "reproduction.md"
 BESIDE = "reproduction"  # folder beside the page: numbers and figures
@@ -76,7 +76,7 @@ def _made(folder: Path, shipped: Path, work: Path) -> dict[str, Path]:
 
 def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> str:
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(tables.glob("*.md"))}
-    parts, legends = without_legends(list(texts.values()))
+    parts, notes = without_repeats(list(texts.values()))
     told = dict(zip(texts, parts, strict=True))
     effects = asked.config.tables.effects
     asked_first = [name for block in asked.config.grid for name in block.effects or ()]
@@ -98,7 +98,7 @@ def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> s
             for name in dict.fromkeys([*asked_first, *effects])
         ],
         others=[told[name] for name in ("over_datasets", _stem("classes"), _stem("probes")) if name in told],
-        legends=legends,
+        notes=notes,
         coverage=_coverage(asked),
         **_origin(records),
     )

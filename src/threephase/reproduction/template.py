@@ -75,8 +75,8 @@ which rule, at the head of `config/reproduction.yaml`.
 
 `make reproduce` makes the runs anew and goes on where it stopped, `make reproduction` packs them and writes this page,
 and `make reproduce-check` repeats a drawn tenth and compares.
-{% for legend in legends %}
+{% for note in notes %}
 
-{{ legend }}
+{{ note }}
 {% endfor %}
 """

@@ -93,13 +93,15 @@ def write_claims(
     joined, results = marked_rows(runs, asked, probed, probe_code, stem, root)
     vectors = read_vectors([Probed(*each) for each in probed], root)
     judged = judge(cells_of(results, evidence_of(results, root), vectors, root), CLAIMS, region / 100)
-    remarked = [
-        CAPTION, f"Test rows: {test_rows(results, titles)}.", repeated(results, titles), few_seeds(results),
-        leaks(results), remarks_by_dataset(joined, expected, titles, root), failures(results, titles),
-        partial(missing, len(runs)),
+    says = [
+        CAPTION, f"Test rows: {test_rows(results, titles)}.", leaks(results), partial(missing, len(runs)),
+    ]  # fmt: skip
+    notes = [
+        repeated(results, titles), few_seeds(results), remarks_by_dataset(joined, expected, titles, root),
+        failures(results, titles),
     ]  # fmt: skip
     figures = published_figures(pd.read_csv(published))
-    write_table(judged, figures, " ".join(filter(None, remarked)), region, titles, stem)
+    write_table(judged, figures, " ".join(filter(None, says)), notes, region, titles, stem)
     return judged
 
 
@@ -129,7 +131,13 @@ def told(judged: Iterable[Judged]) -> str:
 
 
 def write_table(
-    judged: list[Judged], figures: Published, caption: str, region: float, titles: dict[str, str], stem: Path
+    judged: list[Judged],
+    figures: Published,
+    caption: str,
+    notes: list[str],
+    region: float,
+    titles: dict[str, str],
+    stem: Path,
 ) -> None:
     """Write what was judged: every place as numbers; counts and comparisons for reading; counts for papers.
 
@@ -137,6 +145,7 @@ def write_table(
         judged: claim by claim.
         figures: the paper's.
         caption: of the counts.
+        notes: what holds for both, below the comparisons; in a paper the end of the caption.
         region: differences within ± so many points count as none.
         titles: what datasets and base models are called.
         stem: the table's files without their endings.
@@ -152,9 +161,9 @@ def write_table(
         if isinstance(each.claim, Claim) and (each.comparison or each.outcome is Outcome.SAME)
     ]
     reading = typeset.markdown(caption, HEADS, counts)
-    reading += "\n" + typeset.markdown(DETAILS, DETAIL_HEADS, details, legend(region))
+    reading += "\n" + typeset.markdown(DETAILS, DETAIL_HEADS, details, notes, legend(region))
     shown = [[*map(typeset.tex, row)] for row in counts]
-    paper = typeset.latex(stem.name, caption, HEADS, shown, 5, legend=legend(region))
+    paper = typeset.latex(stem.name, caption, HEADS, shown, 5, notes=notes, legend=legend(region))
     numbers = pd.DataFrame([_numbers(number, each, figures) for number, of in by_claim.items() for each in of])
     typed = numbers.astype(dict.fromkeys(COUNTS.intersection(numbers), "Int64"))
     typeset.write(stem, as_csv(typed, "%.5g"), reading, paper)

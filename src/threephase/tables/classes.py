@@ -82,10 +82,10 @@ def write_classes(
             None,
             [f"Recall in % by class, mean over seeds: the {LOWEST} classes on each dataset that {reference} "
              "(or, where it failed, the next variant) finds least, with their training and test rows. The csv has "
-             "all classes.", _over_splits(results, titles),
-             leaks(results), failures(results, titles), partial(missing, len(runs))],
+             "all classes.", leaks(results), partial(missing, len(runs))],
         )
     )  # fmt: skip
+    notes = [_over_splits(results, titles), failures(results, titles)]
     heads = ["Dataset", "Base model", "Class", "Train", "Test", *variants]
     rows = [
         [
@@ -95,8 +95,8 @@ def write_classes(
         ]
         for row in shown.to_dict("records")
     ]  # fmt: skip
-    paper = typeset.latex(stem.name, caption, heads, [[*map(typeset.tex, row)] for row in rows], 3)
-    typeset.write(stem, as_csv(table, "%.5g"), typeset.markdown(caption, heads, rows), paper)
+    paper = typeset.latex(stem.name, caption, heads, [[*map(typeset.tex, row)] for row in rows], 3, notes=notes)
+    typeset.write(stem, as_csv(table, "%.5g"), typeset.markdown(caption, heads, rows, notes), paper)
     return table
 
 

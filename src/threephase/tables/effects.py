@@ -117,19 +117,21 @@ def write_effects(
     """
     _, results = marked_rows(runs, asked, probed, probe_code, stem, root)
     found = effects(results[results["failed"].isna()], against, evidence_of(results, root), region / 100)
-    remarked = [
+    says = [
         f"{title}. Differences from the baseline in points, over the seeds that both have. Accuracy: with p before and "
         "(in brackets) after Holm's correction, and intervals at the level of that correction. F1 and recall of the "
         f"rarest third of the classes: 95% intervals, not corrected. Test rows: {test_rows(results, titles)}.",
-        repeated(results, titles), few_seeds(results), marks(results), leaks(results), failures(results, titles),
-        partial(missing, len(runs)),
+        leaks(results), partial(missing, len(runs)),
     ]  # fmt: skip
-    _write_table(found, " ".join(filter(None, remarked)), legend(region), titles, stem)
+    notes = [repeated(results, titles), few_seeds(results), marks(results), failures(results, titles)]
+    _write_table(found, " ".join(filter(None, says)), notes, legend(region), titles, stem)
     forest_plot(found, title, region, titles, stem)
     return found
 
 
-def _write_table(found: list[Effect], caption: str, explained: str, titles: dict[str, str], stem: Path) -> None:
+def _write_table(
+    found: list[Effect], caption: str, notes: list[str], explained: str, titles: dict[str, str], stem: Path
+) -> None:
     heads = [
         "Dataset", "Base model", "Baseline", "Variant", "n", "Baseline's", "Variant's", "Accuracy", "p (Holm)",
         *SECONDARY.values(), "Would decide",
@@ -145,9 +147,10 @@ def _write_table(found: list[Effect], caption: str, explained: str, titles: dict
     table = pd.DataFrame([effect.numbers() for effect in found])
     numbers = table.astype(dict.fromkeys(COUNTS.intersection(table), "Int64"))
     paper = typeset.latex(
-        stem.name, caption, heads, [[*map(typeset.tex, row[:4]), *row[4:]] for row in rows], 4, legend=explained
+        stem.name, caption, heads, [[*map(typeset.tex, row[:4]), *row[4:]] for row in rows], 4, notes=notes,
+        legend=explained,
     )  # fmt: skip
-    reading = typeset.markdown(caption, heads, rows, explained)
+    reading = typeset.markdown(caption, heads, rows, notes, explained)
     typeset.write(stem, as_csv(numbers, "%.5g"), reading, paper)
 
 

@@ -1,5 +1,7 @@
 """The signs that all tables share, and the one legend that explains them."""
 
+from collections import Counter
+
 import pandas as pd
 
 from threephase.evaluation.statistics.datasets import RepeatedSplits
@@ -12,15 +14,24 @@ LEGEND = "Legend. "  # what it begins with
 FEW = 5  # seeds; with fewer a caption says so
 
 
-def without_legends(texts: list[str]) -> tuple[list[str], list[str]]:
-    """Texts of tables' files without their legends, and these, each once: what shows several tables needs it once."""
-    parts: list[str] = []
-    legends: dict[str, None] = {}
-    for text in texts:
-        own = [line for line in text.splitlines() if line.startswith(LEGEND)]
-        legends |= dict.fromkeys(own)
-        parts.append("\n".join(line for line in text.splitlines() if line not in own))
-    return parts, list(legends)
+def without_repeats(texts: list[str]) -> tuple[list[str], list[str]]:
+    """Texts of tables' files without what several of them say, and this, each once, legends last.
+
+    What shows several tables at once needs to say once what holds for all of them. A legend is taken out of a single
+    table too.
+    """
+    counts = Counter(line for text in texts for line in set(_notes(text)))
+    shared = {line for line, count in counts.items() if count > 1 or line.startswith(LEGEND)}
+    parts = ["\n".join(line for line in text.splitlines() if line not in shared) for text in texts]
+    inorder = dict.fromkeys(line for text in texts for line in _notes(text) if line in shared)
+    return parts, sorted(inorder, key=lambda line: line.startswith(LEGEND))
+
+
+def _notes(text: str) -> list[str]:
+    """The lines of a table's file below its first table that belong to no table."""
+    lines = text.splitlines()
+    first = next((place for place, line in enumerate(lines) if line.startswith("|")), len(lines))
+    return [line for line in lines[first:] if line and not line.startswith("|")]
 
 
 def legend(region: float) -> str:

@@ -67,11 +67,10 @@ def write_over_datasets(
     caption = " ".join(
         filter(
             None,
-            [_caption(found, reference, region, titles), leaks(results), failures(results, titles),
-             partial(missing, len(runs))],
+            [_caption(found, reference, region, titles), leaks(results), partial(missing, len(runs))],
         )
-    )  # fmt: skip
-    _write_table(found, reference, caption, titles, stem)
+    )
+    _write_table(found, reference, caption, [failures(results, titles)], titles, stem)
     _draw(found, titles, stem)
     return found
 
@@ -92,7 +91,12 @@ def _caption(found: dict[str, OverDatasets], reference: str, region: float, titl
 
 
 def _write_table(
-    found: dict[str, OverDatasets], reference: str, caption: str, titles: dict[str, str], stem: Path
+    found: dict[str, OverDatasets],
+    reference: str,
+    caption: str,
+    notes: list[str],
+    titles: dict[str, str],
+    stem: Path,
 ) -> None:
     table = pd.DataFrame(
         [
@@ -113,8 +117,8 @@ def _write_table(
         ]
         for row in table.to_dict("records")
     ]  # fmt: skip
-    paper = typeset.latex(stem.name, caption, heads, [[*map(typeset.tex, row)] for row in rows], 2)
-    typeset.write(stem, as_csv(table, "%.5g"), typeset.markdown(caption, heads, rows), paper)
+    paper = typeset.latex(stem.name, caption, heads, [[*map(typeset.tex, row)] for row in rows], 2, notes=notes)
+    typeset.write(stem, as_csv(table, "%.5g"), typeset.markdown(caption, heads, rows, notes), paper)
 
 
 def _draw(found: dict[str, OverDatasets], titles: dict[str, str], stem: Path) -> None:

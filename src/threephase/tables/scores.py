@@ -28,7 +28,7 @@ COUNTS = {"n", "rows_needed", "seeds_needed", "splits_needed"}
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under their variants; one group of columns for each score; a caption and the legend."""
+    """Rows of cells under their variants; one group of columns for each score; a caption, notes and the legend."""
 
     label: str
     caption: str
@@ -39,6 +39,7 @@ class Table:
     variants: list[str]
     cells: list[list[Cell | None]]  # each row: the variants of the first score, then those of the next
     published: list[list[float | None]]  # the paper's figures in the same places
+    notes: tuple[str, ...] = ()  # what the caption need not say first, each as sentences; empty ones are none
 
     @property
     def columns(self) -> list[tuple[str, str]]:
@@ -75,15 +76,17 @@ class Table:
     def to_markdown(self) -> str:
         """The table for reading, with the legend."""
         several = len(self.scores) > 1
-        heads = [f"{score.capitalize()}: {variant}" if several else variant for score, variant in self.columns]
-        return typeset.markdown(self.caption, [*self.head_names, *heads], self._shown("**{}**", "*{}*"), self.legend)
+        scored = [f"{score.capitalize()}: {variant}" if several else variant for score, variant in self.columns]
+        heads, rows = [*self.head_names, *scored], self._shown("**{}**", "*{}*")
+        return typeset.markdown(self.caption, heads, rows, self.notes, self.legend)
 
     def to_latex(self) -> str:
         """The table for a paper, with booktabs rules."""
         heads = [*self.head_names, *(variant for _, variant in self.columns)]
         rows = self._shown(r"\textbf{{{}}}", r"\textcolor{{gray}}{{{}}}", escape=True)
         above = tuple(self._score_heads())
-        return typeset.latex(self.label, self.caption, heads, rows, len(self.head_names), above, self.legend)
+        left = len(self.head_names)
+        return typeset.latex(self.label, self.caption, heads, rows, left, above, self.notes, self.legend)
 
     def _score_heads(self) -> list[str]:
         """A line above the variants that names the score of each group, where there are several."""
@@ -256,11 +259,12 @@ def write_table(
     evidence = evidence_of(results, root)
     table = make(results, Basis(variants, reference, titles, pd.read_csv(published), evidence, region))
     incomplete = remarks_by_dataset(joined, expected, titles, root)
-    remarked = [
-        table.caption, repeated(results, titles), baselines(results), few_seeds(results), marks(results),
-        leaks(results), incomplete, failures(results, titles), partial(missing, len(runs)),
-    ]  # fmt: skip
-    whole = replace(table, caption=" ".join(filter(None, remarked)))
+    caption = " ".join(filter(None, [table.caption, leaks(results), partial(missing, len(runs))]))
+    notes = (
+        repeated(results, titles), baselines(results), few_seeds(results), marks(results), incomplete,
+        failures(results, titles),
+    )  # fmt: skip
+    whole = replace(table, caption=caption, notes=notes)
     whole.write(stem)
     return whole
 

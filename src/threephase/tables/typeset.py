@@ -1,5 +1,6 @@
 """Tables as text: Markdown for reading, LaTeX with booktabs for papers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tabulate import tabulate
@@ -23,11 +24,12 @@ def numbered(number: int, caption: str, of_paper: bool) -> str:
     return f"Table {number}. {caption}" if of_paper else caption
 
 
-def markdown(caption: str, heads: list[str], rows: list[list[str]], legend: str = "") -> str:
-    """A caption, a table, and a legend below it."""
+def markdown(caption: str, heads: list[str], rows: list[list[str]], notes: Sequence[str] = (), legend: str = "") -> str:
+    """A caption, a table, and below it notes and a legend, each a paragraph; empty notes are none."""
     cells, names = [[_in_cell(cell) for cell in row] for row in rows], [_in_cell(head) for head in heads]
-    table = f"{in_markdown(caption)}\n\n{tabulate(cells, headers=names, tablefmt='github', disable_numparse=True)}\n"
-    return f"{table}\n{legend}\n" if legend else table
+    table = tabulate(cells, headers=names, tablefmt="github", disable_numparse=True)
+    below = [*(in_markdown(note) for note in notes if note), *([legend] if legend else [])]
+    return "\n\n".join([in_markdown(caption), table, *below]) + "\n"
 
 
 def _in_cell(text: str) -> str:
@@ -46,6 +48,7 @@ def latex(
     rows: list[list[str]],
     left: int,
     above: tuple[str, ...] = (),
+    notes: Sequence[str] = (),
     legend: str = "",
 ) -> str:
     """A floating table with booktabs' rules.
@@ -57,13 +60,14 @@ def latex(
         rows: LaTeX already.
         left: how many of the first columns are words.
         above: lines over the heads.
+        notes: plain text, the end of the caption.
         legend: plain text; a paper shows it once for all tables, so that it stands as a comment here.
     """
     lines = [
         *([r"% Needs booktabs, amssymb, xcolor. For the first of these tables:", f"% {tex(legend)}"] if legend else []),
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{tex(caption)}}}",
+        rf"\caption{{{tex(' '.join([caption, *filter(None, notes)]))}}}",
         rf"\label{{tab:{label}}}",
         rf"\begin{{tabular}}{{{'l' * left}{'r' * (len(heads) - left)}}}",
         r"\toprule",
