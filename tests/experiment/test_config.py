@@ -451,7 +451,7 @@ def layer(**settings: Any) -> dict[str, Any]:
         ({"variants": {"v": {"baseline": "tfidf_svm", "tag": "a", "c": []}}}, "variants.v: c: List should have"),
         ({"variants": {"v": None}}, "variants.v"),
         ({"datasets": None}, "datasets"),
-        ({"grid": {"seeds": [1]}}, "grid: Input should be a valid list"),
+        ({"grid": {"seeds": [1]}}, "grid: Input should be a list (`[a, b]`), not keys with values"),
     ],
 )
 def test_what_is_not_meant_is_one_line_with_its_place(change: dict[Any, Any], said: str) -> None:
@@ -461,6 +461,26 @@ def test_what_is_not_meant_is_one_line_with_its_place(change: dict[Any, Any], sa
     assert said in lines[0]
     assert all(line.startswith("config: ") for line in lines)
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize("block", [name for name in Config.model_fields if name != "name"])
+def test_a_value_of_another_kind_is_refused_in_words_of_a_config(block: str) -> None:
+    """Not in Python's: `Input should be a valid dictionary or instance of TuningSettings`."""
+    said = []
+    for wrong in (7, "x", [7], {"x": 7}, [["x"]], {"default": 7}, {"d": [7]}, [None]):
+        said.append(_refusal(MINIMAL | {block: wrong}))
+    assert any(said)
+    for words in ("instance", "dictionary", "valid list", "Settings", "valid string", "valid integer"):
+        assert not [line for line in said if words in line]
+
+
+def _refusal(given: dict[str, Any]) -> str:
+    """What a config is refused with; empty for one that is accepted."""
+    try:
+        load(given)
+    except ConfigError as error:
+        return str(error)
+    return ""
 
 
 def test_names_that_look_like_numbers_or_dates_are_names() -> None:

@@ -31,6 +31,7 @@ from threephase.settings.baseline import BaselineSettings, EncoderBaselineSettin
 from threephase.settings.baselines import BASELINES
 from threephase.settings.common import PhaseSettings, Settings, known
 from threephase.settings.dataset import SPLITS, DatasetSettings, Fold, Limits, Source
+from threephase.settings.faults import message
 from threephase.settings.layer import Layer
 from threephase.settings.phases import PHASES
 from threephase.settings.tuning import Group, TuningSettings
@@ -74,7 +75,7 @@ def _refuse(kind: type[Settings], settings: dict[str, Any]) -> None:
     except ValidationError as error:
         fault = error.errors()[0]
         place = "".join(f"{part}: " for part in fault["loc"][:1])
-        raise ValueError(f"{place}{fault['msg'].removeprefix('Value error, ')}") from None
+        raise ValueError(f"{place}{message(fault)}") from None
 
 
 def _tag_and_settings(name: str, given: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
@@ -393,7 +394,7 @@ class Config(Settings):
                             f"{levels} level{'s' * (levels > 1)}; lower it, or name the columns of all levels"
                         )
                 except ValidationError as error:
-                    what = error.errors()[0]["msg"].removeprefix("Value error, ")
+                    what = message(error.errors()[0])
                     place = f"{run.variant} on {run.dataset} with {run.model}: {recipe.phase}"
                     raise ValueError(f"{place}: {what}") from None
         return self

@@ -15,6 +15,7 @@ from threephase.artifacts import layout
 from threephase.errors import ConfigError
 from threephase.experiment.config import Config
 from threephase.experiment.resolve import TABLE_5
+from threephase.settings.faults import message, shown
 from threephase.settings.layer import Layer
 
 SHIPPED = Path("config")  # the project's own config files
@@ -181,18 +182,14 @@ def _lines(error: ValidationError) -> list[str]:
         parts = [str(part) for part in fault["loc"] if not str(part).startswith(("function-", "constrained-"))]
         if parts and fault["type"] not in {"value_error", "missing"} and _TYPE.fullmatch(parts[-1]):
             parts.pop()
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] not in {"value_error", "missing"} and not isinstance(fault["input"], dict | list):
-            message += f", not {_shown(fault['input'])}"
+        said = message(fault)
+        plain = not isinstance(fault["input"], dict | list | tuple)
+        if fault["type"].endswith("_type") or (plain and fault["type"] not in {"value_error", "missing"}):
+            said += f", not {shown(fault['input'])}"
         place = ".".join(parts)
-        faults.setdefault(f"config: {place}: " if place else "config: ", {})[" ".join(message.split())] = None
+        faults.setdefault(f"config: {place}: " if place else "config: ", {})[" ".join(said.split())] = None
     lines = []
-    for place, messages in faults.items():
-        either = all(message.startswith("Input should be") for message in messages)
-        lines += [place + "; or ".join(messages)] if either else [place + message for message in messages]
+    for place, told in faults.items():
+        either = all(each.startswith("Input should be") for each in told)
+        lines += [place + "; or ".join(told)] if either else [place + each for each in told]
     return lines
-
-
-def _shown(value: Any) -> str:
-    shown = repr(value) if not isinstance(value, int) or abs(value) < 10**40 else "so large a number"
-    return shown if len(shown) <= 80 else f"{shown[:79]}…"

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from threephase.settings.common import Count, Seed, Settings
+from threephase.settings.faults import message
 from threephase.settings.layer import Layer
 from threephase.settings.phases import PHASES
 
@@ -158,7 +159,7 @@ def layer_of(values: dict[str, Any], space: Space) -> Layer:
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(map(str, fault["loc"]))
-        raise ValueError(f"space: {place}: {fault['msg'].removeprefix('Value error, ')}") from None
+        raise ValueError(f"space: {place}: {message(fault)}") from None
 
 
 def part_of(space: Space, phases: list[str]) -> Space:
