@@ -63,6 +63,17 @@ def test_a_wrong_argument_is_one_line(
     assert (code, said in line) == (2, True), line
 
 
+@pytest.mark.parametrize(
+    "command", [["init"], ["summary"], ["study", "show"], ["config", "check"], ["plan", "--cores"]]
+)
+def test_a_line_end_in_an_argument_ends_no_line(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    code, line = answer(capsys, *command, "two\nlines")
+    assert code == 2
+    assert r"two\nlines" in line
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"a,b\n1,2\n", b"nonsense", b'"', b"failed\n" + b"x," * 5000])
 def test_results_that_no_run_wrote_are_one_line(
     elsewhere: Path, capsys: pytest.CaptureFixture[str], content: bytes
