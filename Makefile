@@ -82,11 +82,10 @@ docs: setup  ## config/schema.json and docs/config.md from the settings, and the
 	@$(call quietly,$(BIN)/zensical build --clean --strict)
 	@echo "build/site/index.html"
 
-# One thread: trainings of tiny models gain nothing from two, and spin beside one another. Workers share the files of
-# tests, whose finished grids are made once; one more than there are cores, for the tests of clusters mostly wait. The
-# files that take longest begin first (tests/conftest.py), not those of the most tests.
+# Workers share the files of tests, whose finished grids are made once; one more than there are cores, for the tests of
+# clusters mostly wait. The files that take longest begin first (tests/conftest.py), not those of the most tests.
 WORKERS ?= 3
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: setup lint  ## linters, type checker and every test
 	@$(PYTEST)
@@ -98,7 +97,7 @@ test-fast: setup  ## what takes seconds, for daily work: no workflow, no cluster
 	  --ignore tests/data/test_hub.py
 
 test-kill: setup  ## the tests of killed runs alone, with 120 kills of trainings and 12 of whole workflows
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --kills 120 tests/jobs/test_kills.py tests/workflow/test_faults.py
+	@$(BIN)/python -m pytest --kills 120 tests/jobs/test_kills.py tests/workflow/test_faults.py
 
 # Minutes for each of the tests in the file.
 MINUTES ?= 5

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 pytest_plugins = ["reported"]  # what the tests of the report share
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error"}
+# Before torch is loaded. Trainings of tiny models gain nothing from two threads, and beside other work threads that
+# wait for one another made a test of ten seconds take three minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
