@@ -1,9 +1,13 @@
 """How tests run the workflow: the real Snakemake, in a folder of its own."""
 
+import fcntl
 import os
+import struct
 import subprocess
 import sys
+import termios
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -77,6 +81,26 @@ def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(), cwd=PROJECT,
         start_new_session=True,
     )  # fmt: skip
+
+
+def in_a_terminal(folder: Path, *arguments: str, columns: int = 80) -> str:
+    """Run the workflow in a terminal of so many columns; everything that it was sent."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command = ["snakemake", "--snakefile", str(PROJECT / "Snakefile"), "--directory", str(folder), "--cores", "2"]
+    running = subprocess.Popen(
+        [*command, "--configfile", str(folder / "config.yaml"), *arguments],
+        stdout=theirs, stderr=theirs, env=environment() | {"TERM": "xterm-256color"}, cwd=PROJECT,
+    )  # fmt: skip
+    os.close(theirs)
+    sent = b""
+    with suppress(OSError):  # Linux says so where nobody holds the other side any longer
+        while read := os.read(ours, 2**16):
+            sent += read
+    os.close(ours)
+    text = sent.decode()
+    assert running.wait(60) == 0, text
+    return text
 
 
 def wait_for(condition: Any, what: str, seconds: float = 240) -> None:

@@ -13,7 +13,7 @@ from zipfile import ZipFile
 
 import pandas as pd
 import pytest
-from running import PROJECT, QUICK, plan, snakemake, write_config
+from running import PROJECT, QUICK, in_a_terminal, plan, snakemake, write_config
 
 from threephase.errors import CheckpointError
 from threephase.experiment.reading import load, merged
@@ -25,6 +25,8 @@ from threephase.reproduction.tables import write_tables
 from threephase.tables.legend import LEGEND
 
 pytestmark = pytest.mark.takes(seconds=140)
+
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")  # how a program moves a terminal's cursor and colours what follows
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +157,37 @@ def test_a_config_with_a_name_shares_runs_and_leaves_the_tables_of_another_alone
     assert {path: path.read_bytes() for path in (tmp_path / "results/tables").iterdir() if path.is_file()} == before
     assert len(pd.read_csv(tmp_path / "results/tables/mine/results.csv")) == 2
     assert "**topics, tiny**: 3-Phase " in (tmp_path / "results/tables/mine/verdict.md").read_text()
+
+
+@pytest.fixture
+def copied(grid: Path, tmp_path: Path) -> Path:
+    """The finished grid in a folder of its own, where something may be taken away."""
+    shutil.copytree(grid, tmp_path / "grid")
+    return tmp_path / "grid"
+
+
+def test_the_picture_shows_a_training_within_80_columns_and_none_of_snakemakes_own_lines(copied: Path) -> None:
+    shutil.rmtree(copied / "results/checkpoints/topics/tiny/seed2/ft")
+    shown = in_a_terminal(
+        copied, "--logger", "threephase", "--", "results/checkpoints/topics/tiny/seed2/ft/complete.json"
+    )
+    lines = [CONTROL.sub("", line) for line in re.split(r"[\r\n]+", shown)]
+    lines = [line for line in lines if not line.startswith("Using workflow specific profile")]  # before any logger
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("  ft · topics · seed 2 · tiny") for line in lines), shown  # while it ran
+    assert any(line.startswith("✓ ft   · topics · tiny · FT · seed 2") for line in lines), shown
+    assert not [line for line in lines if line.startswith(("Select jobs", "Finished jobid", "Job stats", "rule "))]
+
+
+def test_programs_get_an_event_for_whatever_begins_and_ends(copied: Path) -> None:
+    (copied / "results/tables/table7_f1.csv").unlink()
+    done = snakemake(copied, "--logger", "threephase", "--logger-threephase-json", "--", "table7")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    told = [event["event"] for event in events if event["event"] != "said"]
+    assert told == ["begins", "job begins", "job ends", "ends"]
+    assert events[0]["jobs"]["table7"] == 1
+    (end,) = [event for event in events if event["event"] == "ends"]
+    assert (end["done"], end["failed"]) == (1, 0)
 
 
 def test_a_failed_job_leaves_no_half_checkpoint_and_costs_no_other_run(

@@ -155,7 +155,11 @@ def _head(standing: Standing, columns: int) -> Table:
     head.add_column(ratio=1)
     head.add_column(no_wrap=True)
     bar = ProgressBar(total=1.0, completed=standing.share)
-    head.add_row(Text(f"{standing.done} of {standing.total} jobs{failed}", "bold"), bar, Text(told))
+    head.add_row(
+        Text(f"{standing.done} of {standing.total} job{'' if standing.total == 1 else 's'}{failed}", "bold"),
+        bar,
+        Text(told),
+    )
     return head
 
 

@@ -313,14 +313,15 @@ class View:
         """How the run ended, in a line or two."""
         standing = self.standing
         log = f"\n  Snakemake's log: {_near(self.log)}" if self.log else ""
-        done = f"{standing.done} of {standing.total} jobs are done"
+        counted = f"{standing.total} job{'' if standing.total == 1 else 's'}"
+        done = f"{standing.done} of {counted} {'is' if standing.total == 1 else 'are'} done"
         if standing.stopping:
             return f"! Stopped; {done} and stay, the same command goes on.{log}"
         if standing.failed:
             return f"✗ {standing.failed} failed, {done}; the same command tries again what is missing.{log}"
         if standing.done < standing.total:
             return f"! {done}; the same command goes on.{log}"
-        return f"✓ {standing.done} jobs in {shown(standing.elapsed)}."
+        return f"✓ {counted} in {shown(standing.elapsed)}."
 
 
 class _Safely:
