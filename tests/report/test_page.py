@@ -97,6 +97,11 @@ def test_markdown_that_would_leave_the_page_does_not(page: Path) -> None:
         assert "src" not in rendered(link)
 
 
+def test_no_line_ends_within_an_interval_or_before_a_sign() -> None:
+    html = rendered("| a |\n|---|\n| 89.0 [-87.1, +90.9] (10) ▲ |\n")
+    assert "89.0 [-87.1,\u00a0+90.9] (10)\u00a0▲" in html
+
+
 def test_cells_without_a_score_say_why() -> None:
     table = "| Dataset | Base model | Joint | Recall: FT |\n|---|---|---|---|\n| a | b | – | – |\n| a | c | – | 1 |\n"
     html = rendered(table, {("a", "b", "FT"): 'Failed, seed 1: "nan"'})

@@ -1,6 +1,7 @@
 """One page of what a grid found, from the verdict to how it came about, in one file that asks for no other."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -41,6 +42,9 @@ TITLES = {
         "probes": "What each phase did",
     }.items()
 }
+
+# Blanks within an interval, and before a cell's sign: a line may end before them, not there.
+_UNBROKEN = re.compile(r"(?<=[\d.],) (?=[-+\d])|(?<=\)) (?=[▲▼≈·=†])")
 
 Reasons = Mapping[tuple[str, str, str], str]  # why a variant has no score, by titles of dataset and model, and variant
 
@@ -91,6 +95,7 @@ def rendered(markdown: str, reasons: Reasons | None = None) -> Markup:
     if reasons is not None:
         _explain(tokens, reasons)
     html = parser.renderer.render(tokens, parser.options, {})
+    html = _UNBROKEN.sub("\u00a0", html)
     return Markup(html.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>"))
 
 

@@ -199,7 +199,9 @@ def _would_tell(comparison: Comparison) -> str:
         return _splits_would_tell(estimate.n_splits, splits)
     if seeds is not None:
         more = _about(max(seeds, estimate.n_seeds + 1))
-        return f"about {more:,} seeds would tell 1 point; with {estimate.n_seeds} more test rows alone hardly would"
+        return (
+            f"about {more:,} seeds would tell 1 point; with {estimate.n_seeds} seeds, more test rows alone hardly would"
+        )
     return "only more seeds and more test rows together would tell 1 point"
 
 
@@ -264,13 +266,14 @@ def _shown(comparison: Comparison) -> str:
     return in_points(comparison.estimate.value, *comparison.interval[:2])
 
 
-def _stands(cell: Cell, reference: str) -> str:
-    """How a variant compares with the reference, after its name."""
+def _stands(cell: Cell, reference: str, several: bool = False) -> str:
+    """How a variant compares with the reference, after its name, or how several do that compare alike."""
     assert cell.comparison is not None
+    verb = "are" if several else "is"
     return {
-        Verdict.BETTER: f"is above {reference}",
-        Verdict.WORSE: f"is below {reference}",
-        Verdict.EQUIVALENT: f"is as good as {reference}",
+        Verdict.BETTER: f"{verb} above {reference}",
+        Verdict.WORSE: f"{verb} below {reference}",
+        Verdict.EQUIVALENT: f"{verb} as good as {reference}",
         Verdict.UNDECIDED: f"cannot be told apart from {reference}",
     }[cell.comparison.verdict]
 
@@ -278,14 +281,23 @@ def _stands(cell: Cell, reference: str) -> str:
 def _beside(
     cells: Mapping[str, Cell | None], recipes: Mapping[str, Recipe], seconds: Mapping[str, float], reference: str
 ) -> str:
-    """What each baseline reaches, in what time, and how it compares with the reference."""
-    told = []
+    """What each baseline reaches, in what time, and how it compares with the reference; those alike in one sentence."""
+    alike: dict[Verdict | None, dict[str, Cell]] = {}
     for name, cell in cells.items():
         if cell:
-            encoder = " on the untouched encoder" if recipes[name].baseline in UNTOUCHED else ""
-            stands = f" and {_stands(cell, reference)}" if cell.comparison else ""
-            told.append(f"{name}{encoder} reaches {cell.mean:.1f} in {_duration(seconds[name])}{stands}")
-    return f"{'; '.join(told)}." if told else ""
+            alike.setdefault(cell.comparison.verdict if cell.comparison else None, {})[name] = cell
+    told = []
+    for verdict, group in alike.items():
+        reached = [
+            f"{name}{' on the untouched encoder' if recipes[name].baseline in UNTOUCHED else ''}"
+            f"{'' if place else ' reaches'} {cell.mean:.1f} in {_duration(seconds[name])}"
+            for place, (name, cell) in enumerate(group.items())
+        ]
+        several, any_of_them = len(group) > 1, next(iter(group.values()))
+        joint = "; they " if several else " and "
+        stands = f"{joint}{_stands(any_of_them, reference, several)}" if verdict else ""
+        told.append(f"{_listed(reached)}{stands}.")
+    return " ".join(told)
 
 
 def _costs(seconds: Mapping[str, float]) -> str:
