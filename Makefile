@@ -83,8 +83,9 @@ docs: setup  ## config/schema.json and docs/config.md from the settings, and the
 	@echo "build/site/index.html"
 
 # Workers share the files of tests, whose finished grids are made once; one more than there are cores, for the tests of
-# clusters mostly wait. The files that take longest begin first (tests/conftest.py), not those of the most tests.
-WORKERS ?= 3
+# clusters mostly wait, and no more than the memory of a laptop holds. The files that take longest begin first
+# (tests/conftest.py), not those of the most tests.
+WORKERS ?= $(shell $(BIN)/python -c "import os; print(min(os.cpu_count() + 1, 6))")
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: setup lint  ## linters, type checker and every test
