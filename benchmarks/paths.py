@@ -200,7 +200,10 @@ def main() -> None:
     if chosen.phase == "joint" and not mine:
         seconds = [first + second for first, second in zip(seconds[::2], seconds[1::2], strict=False)]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-    sys.stdout.write(json.dumps({"seconds": seconds, "peak_mib": peak}) + "\n")
+    import torch
+
+    on_gpu = {"gpu_mib": torch.cuda.max_memory_allocated() / 2**20} if torch.cuda.is_available() else {}
+    sys.stdout.write(json.dumps({"seconds": seconds, "peak_mib": peak, **on_gpu}) + "\n")
 
 
 if __name__ == "__main__":

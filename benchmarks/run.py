@@ -34,10 +34,11 @@ ANSWER_ROUNDS = 5
 LIBRARIES = ("torch", "transformers", "sentence-transformers", "accelerate", "snakemake", "setfit", "onnxruntime")
 
 
-def measure(phase: str, path: str, tokens: int, threads: int) -> dict[str, Any]:
+def measure(phase: str, path: str, tokens: int, threads: int, steps: int | None = None) -> dict[str, Any]:
     """One training of a few steps in a process of its own."""
+    steps = STEPS[tokens][path.split()[0]] if steps is None else steps
     command = [sys.executable, "-m", "benchmarks.paths", "--phase", phase, "--path", path, "--tokens", str(tokens),
-               "--threads", str(threads), "--steps", str(STEPS[tokens][path.split()[0]])]  # fmt: skip
+               "--threads", str(threads), "--steps", str(steps)]  # fmt: skip
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stderr[-2000:]}")
@@ -46,6 +47,7 @@ def measure(phase: str, path: str, tokens: int, threads: int) -> dict[str, Any]:
     return {
         "phase": phase, "path": path, "tokens": tokens, "threads": threads, "seconds_a_step": seconds,
         "examples_a_second": BATCH * (2 if phase == "joint" else 1) / seconds, "peak_mib": found["peak_mib"],
+        **({"gpu_mib": found["gpu_mib"]} if "gpu_mib" in found else {}),
     }  # fmt: skip
 
 
