@@ -1,6 +1,7 @@
 """What pydantic finds wrong with a value, in the words of a config."""
 
-from pydantic_core import ErrorDetails
+from collections.abc import Mapping
+from typing import Any
 
 _KEYS = "keys with values (`name: value`)"
 _LIST = "a list (`[a, b]`)"
@@ -23,8 +24,8 @@ _MEANT = {
 }
 
 
-def message(fault: ErrorDetails) -> str:
-    """What a fault says, without its place: `Input should be a list`, or the line that a validator of ours raised."""
+def message(fault: Mapping[str, Any]) -> str:
+    """What a fault says, without its place, `Input should be a list`, or the line that a validator of ours raised."""
     meant = _MEANT.get(fault["type"])
     return f"Input should be {meant}" if meant else fault["msg"].removeprefix("Value error, ")
 
