@@ -178,6 +178,9 @@ FAULTS: dict[str, tuple[str, bytes, str]] = {
     "a number for a text": ("in.jsonl", b'{"text": 3}\n', "line 1: no text in column 'text'"),
     "half a parquet": ("in.parquet", b"PAR1xx", "cannot be read"),
     "half a gzip": ("in.csv.gz", gzip.compress(b"text\n" + b"abc " * 999)[:-9], "cannot be read"),
+    "a pointer": ("in.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a pointer of Git LFS"),
+    "a web page": ("in.jsonl", b"<!DOCTYPE html><p>Sign in", "is a web page; fetch the file itself"),
+    "a line for Excel": ("in.csv", b"sep=;\ntext;b\na;b\n", "'sep=;' is for Excel alone; delete that line"),
     "an unknown ending": ("in.txt", b"text\na\n", "say which by --format"),
 }
 
