@@ -93,6 +93,7 @@ def labelled(labels: list[str], test: list[str] | None = None, **changes: Any) -
     [
         ("Spam", "spam"), ("caf\u00e9", "cafe\u0301"), ("a  b", "a b"), ("a\u00a0b", "a b"), ("a\u200bb", "ab"),
         ("True", "true"), ("true", "1"), ("01", "1"), ("+1", "1"), ("\uff21", "A"), ("STRASSE", "stra\u00dfe"),
+        ("non-fiction", "non\u2013fiction"), ("non_fiction", "Non fiction"), ("spam.", "spam"),
     ],
 )  # fmt: skip
 def test_classes_that_are_hardly_two_are_remarked(names: tuple[str, str]) -> None:
@@ -108,6 +109,7 @@ def test_classes_that_are_hardly_two_are_remarked(names: tuple[str, str]) -> Non
 
 def test_classes_that_are_two_are_not_remarked() -> None:
     assert labelled(["1", "10", "0", "-10", "one", "ONE TWO"] * 9, test_size=0.3) == []
+    assert labelled(["c", "c++", "c#", "e-mail", "email", "_", "b.c", "b"] * 9, test_size=0.3) == []
 
 
 def test_labels_that_mean_none_and_classes_that_no_score_knows_are_remarked() -> None:

@@ -55,6 +55,12 @@ def test_init_finds_columns_writes_a_config_and_says_how_to_run_it(
         ("text,label\n", [], "my.csv: a header and no rows"),
         ("", [], "my.csv: empty file"),
         ("text,label\nx,a\ny,b\n", [], "'label' has 2 classes, of which 0 have 3 rows or more; two are needed"),
+        (
+            "the match was lost,sport\n"
+            + "".join(f"a match of {n} goals,sport\na price of {n},money\n" for n in range(9)),
+            [],
+            "my.csv: line 1 looks like a row, not a header, for 'sport' is a class too; put a line that names",
+        ),
         ("text,label\nx,0.5\ny,b\n", [], "my.csv: line 2: label '0.5' in 'label' is a number with a fraction"),
     ],
 )

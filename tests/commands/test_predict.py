@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import shutil
 import sys
 import tracemalloc
 from pathlib import Path
@@ -15,6 +16,7 @@ from conftest import made_up_rows
 from trainings import train
 
 from threephase import ThreePhaseClassifier
+from threephase.artifacts.folders import sha256
 from threephase.commands import predict as predicting
 from threephase.commands.cli import main
 from threephase.method.calibration import expected_calibration_error
@@ -178,8 +180,34 @@ FAULTS: dict[str, tuple[str, bytes, str]] = {
     "a number for a text": ("in.jsonl", b'{"text": 3}\n', "line 1: no text in column 'text'"),
     "half a parquet": ("in.parquet", b"PAR1xx", "cannot be read"),
     "half a gzip": ("in.csv.gz", gzip.compress(b"text\n" + b"abc " * 999)[:-9], "cannot be read"),
+    "a pointer": ("in.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a pointer of Git LFS"),
+    "a web page": ("in.jsonl", b"<!DOCTYPE html><p>Sign in", "is a web page; fetch the file itself"),
+    "a line for Excel": ("in.csv", b"sep=;\ntext;b\na;b\n", "'sep=;' is for Excel alone; delete that line"),
     "an unknown ending": ("in.txt", b"text\na\n", "say which by --format"),
 }
+
+
+JUNK: list[Any] = [
+    [], None, "x", {"baseline": "os"}, {"baseline": {"a": 1}}, {"baseline": 5}, {"phase": "ft"},
+    {"phase": "ft", "cleaning": "../x"}, {"phase": "ft", "cleaning": []},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", JUNK, ids=json.dumps)
+def test_a_folder_that_no_run_wrote_is_one_line(
+    settings: Any, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where its hashes are right, as whoever handed it over may have made them."""
+    folder = Path(shutil.copytree(model, tmp_path / "theirs"))
+    cleaning = {"cleaning": "paper"} if isinstance(settings, dict) and "baseline" in settings else {}
+    (folder / "settings.json").write_text(json.dumps(settings | cleaning if cleaning else settings))
+    complete = json.loads((folder / "complete.json").read_text())
+    complete["files"]["settings.json"] = sha256(folder / "settings.json")
+    (folder / "complete.json").write_text(json.dumps(complete))
+    NEW.to_csv(tmp_path / "new.csv", index=False)
+    assert main(["predict", str(folder), str(tmp_path / "new.csv"), "--out", str(tmp_path / "out.csv")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(folder) in line
 
 
 @pytest.mark.parametrize(("name", "content", "said"), FAULTS.values(), ids=FAULTS)

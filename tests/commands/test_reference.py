@@ -156,6 +156,8 @@ ODD = {
     "dual": (b"b: 0b11\n", ":1: 0b11 is a number in another system to YAML"),
     "a key twice in JSON": (b'{"a": 1, "a": 2}', ":1: 'a' stands there twice; drop one"),
     "tabs": (b"a:\n\t- 1\n", "not valid YAML"),
+    "half of a character": (rb'name: "\uD800"', ":1: half of a character (a lone surrogate); write the character"),
+    "half of a character in a key": (rb'a: {"\uDFFF": 1}', ":1: half of a character (a lone surrogate)"),
     "unclosed": (b"a: 'x\n", "not valid YAML"),
     "an unknown anchor": (b"a: *b\n", "not valid YAML"),
 }

@@ -119,7 +119,7 @@ def test_streams_that_are_closed_are_nobodys_file(tmp_path: Path) -> None:
 
 
 def test_the_commands_that_init_prints_run_as_printed_in_a_poor_environment(tmp_path: Path) -> None:
-    """No home, no temporary folder, ASCII, nothing for others, few file handles, nothing to read from."""
+    """A home that is none, no temporary folder, ASCII, nothing for others, few file handles, nothing to read from."""
 
     def poor() -> None:
         os.umask(0o077)
@@ -129,7 +129,8 @@ def test_the_commands_that_init_prints_run_as_printed_in_a_poor_environment(tmp_
     folder = tmp_path / "un été"
     folder.mkdir()
     made_up_rows({"sport": 60, "money": 30}).to_csv(folder / "my data.csv", index=False)
-    bare = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path / "none"), "LC_ALL": "C"}
+    (tmp_path / "file").touch()
+    bare = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path / "none"), "LC_ALL": "C", "HOME": f"{tmp_path}/file/home"}
     bare |= {name: value for name, value in os.environ.items() if "PYTHON" in name}
     said = subprocess.run(
         [Path(sys.executable).parent / "threephase", "init", "my data.csv"],

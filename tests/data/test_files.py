@@ -1,9 +1,13 @@
 """Files of every format, and one line for everything that can be wrong with one."""
 
+import bz2
 import gzip
 import json
+import lzma
 import os
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +259,52 @@ def test_broken_archives_and_unknown_endings(tmp_path: Path) -> None:
     assert "my.csv.gz: not a whole gzip file" in refuse(tmp_path, b"text,label", "my.csv.gz")
     assert "my.parquet: not a whole .parquet file" in refuse(tmp_path, b"PAR1 and no more", "my.parquet")
     assert "my.ods: not a .csv, .tsv, .jsonl, .json, .parquet or .xlsx file" in refuse(tmp_path, b"x", "my.ods")
+
+
+def both_readers(file: Path) -> list[Callable[[], object]]:
+    return [lambda: read_file(file, ["text"], ["utf-8"]), lambda: columns_of(file, ["utf-8"])]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("my.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "a pointer of Git LFS"),
+        ("my.parquet", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"),
+        ("my.csv", b"\xef\xbb\xbf\n <!DOCTYPE html><title>404</title>", "a web page; fetch the file itself"),
+        ("my.jsonl", b"<html><body>Sign in", "a web page"),
+        ("my.csv", gzip.compress(GOOD.encode()), "packed with gzip; let its name end in .gz"),
+        ("my.csv.gz", gzip.compress(gzip.compress(GOOD.encode())), "packed with gzip"),
+        ("my.tsv", bz2.compress(GOOD.encode()), "packed with bzip2; unpack it"),
+        ("my.csv", lzma.compress(GOOD.encode()), "packed with xz; unpack it"),
+        ("my.csv", b"PK\x03\x04xxxx", "a zip archive; unpack it, or let a sheet's name end in .xlsx"),
+        ("my.xlsx", b"\xd0\xcf\x11\xe0xxxx", "an old sheet or document; save it as .csv or .xlsx"),
+        ("my.csv", b"PAR1xxxx", "a .parquet file; let its name end so"),
+    ],
+)
+def test_a_file_that_is_something_else_than_its_name_says_is_called_what_it_is(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    for reads in both_readers(tmp_path / name):
+        with pytest.raises(DataError, match=re.escape(f"{name}: is {said}")):
+            reads()
+
+
+@pytest.mark.parametrize("first", ["sep=;\n", '"sep=,"\r\n', "sep=\t\n"])
+def test_a_line_for_excel_alone_is_no_header(tmp_path: Path, first: str) -> None:
+    (tmp_path / "my.csv").write_text(f"{first}text;label\nx;a\n")
+    for reads in both_readers(tmp_path / "my.csv"):
+        with pytest.raises(DataError, match=r"my\.csv: line 1: '.*' is for Excel alone; delete that line"):
+            reads()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_wide_characters_are_called_by_their_encoding_with_a_mark_or_without(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "my.csv").write_bytes("text,label\nx,a\n".encode(encoding))
+    for reads in both_readers(tmp_path / "my.csv"):
+        with pytest.raises(DataError, match=rf"name its encoding, as `encodings: \[{encoding}\]`"):
+            reads()
+    assert columns_of(tmp_path / "my.csv", [encoding]) == ["text", "label"]
 
 
 def test_what_was_made_to_fill_a_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

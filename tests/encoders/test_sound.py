@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -108,6 +109,60 @@ def test_weights_that_are_not_the_models_are_named(
     assert re.search(said, refusal(bert, tmp_path))
 
 
+def in_shards(folder: Path, second: str) -> None:
+    """Weights in two files and an index, as large models have them, the second of a name or place of its own."""
+    weights = load_file(folder / WEIGHTS)
+    (folder / WEIGHTS).unlink()
+    names = sorted(weights)
+    shards = {"first.safetensors": names[:20], second: names[20:]}
+    for shard, held in shards.items():
+        save_file({name: weights[name] for name in held}, folder / shard, {"format": "pt"})
+    index = {name: shard for shard, held in shards.items() for name in held}
+    (folder / f"{WEIGHTS}.index.json").write_text(json.dumps({"weight_map": index, "metadata": {}}))
+
+
+def test_weights_in_several_files_are_those_of_the_folder(bert: Path, tmp_path: Path) -> None:
+    for name, place in {"outside": "../outside.safetensors", "far": str(tmp_path / "far.safetensors")}.items():
+        folder = Path(shutil.copytree(bert, tmp_path / name))
+        in_shards(folder, place)
+        assert f"names the file {place!r}, which is not in" in refusal(folder, tmp_path)
+    in_shards(bert, "second.safetensors")
+    ready(bert, tmp_path / "ready")
+    (bert / "second.safetensors").unlink()
+    assert "second.safetensors" in refusal(bert, tmp_path)
+
+
+@pytest.mark.parametrize("stored", [torch.int8, torch.int64, torch.bool, torch.float8_e4m3fn, torch.complex64])
+def test_weights_that_are_stored_as_no_fractions_are_named(bert: Path, tmp_path: Path, stored: torch.dtype) -> None:
+    name = "encoder.layer.0.output.dense.weight"
+    rewrite(bert, lambda weights: weights | {name: weights[name].to(stored)})
+    assert f"its weight {name} is stored as " in refusal(bert, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model_type": "roberta"}, "names BertModel, but the type 'roberta'; correct `model_type` there ('bert'?)"),
+        ({"attn_implementation": "somebody/kernels"}, "`attn_implementation: somebody/kernels` fetches code"),
+        ({"_attn_implementation": {"": "somebody/kernels@main:f"}}, "somebody/kernels@main:f` fetches code"),
+        ({"_experts_implementation_internal": "somebody/kernels"}, "somebody/kernels` fetches code"),
+        ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "its weights are quantised"),
+        ({"quantization_config": 7}, "its weights are quantised"),
+    ],
+)
+def test_a_config_that_asks_for_something_else_than_its_weights_is_named(
+    bert: Path, tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    edit(bert / "config.json", **changes)
+    assert said in refusal(bert, tmp_path)
+
+
+def test_no_config_brings_code_into_a_model_that_was_handed_over(layered: Path) -> None:
+    edit(layered / "config.json", attn_implementation="somebody/kernels")
+    with pytest.raises(ModelError, match="fetches code, which is never run"):
+        load_encoder(layered)
+
+
 def test_weights_of_another_architecture_are_named(bert: Path, tmp_path: Path) -> None:
     named = (bert / "config.json").read_bytes()
     config = DistilBertConfig(vocab_size=140, dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=64)
@@ -155,6 +210,12 @@ def test_a_head_for_masked_words_that_is_only_named_is_not_drawn(bert: Path, tmp
         ({WEIGHTS: None}, "holds no weights"),
         ({WEIGHTS: "half"}, "cannot be loaded as a model"),
         ({"adapter_config.json": "{}"}, "holds an adapter"),
+        ({"config.json": "[1]"}, "is no config of a model"),
+        ({WEIGHTS: "version https://git-lfs.github.com/spec/v1\noid sha256:0"}, "pointer of Git LFS, .*`git lfs pull`"),
+        (
+            {"tokenizer.json": "version https://git-lfs.github.com/spec/v1\noid sha256:0"},
+            r"tokenizer\.json: is a pointer",
+        ),
     ],
 )
 def test_files_that_are_missing_or_damaged_are_named(
@@ -173,6 +234,34 @@ def test_a_tokenizer_of_another_model_is_named(bert: Path, tmp_path: Path) -> No
     tokenizer.add_tokens([f"word{number}" for number in range(500)])
     tokenizer.save_pretrained(bert)
     assert "files of two models were mixed" in refusal(bert, tmp_path)
+
+
+def change_tokenizer(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    change(tokenizer)
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+
+
+def test_a_tokenizer_that_is_half_there_is_named(bert: Path, tiny_roberta: Path, tmp_path: Path) -> None:
+    """Each of them reads texts as something, so that a training goes on."""
+    roberta = Path(shutil.copytree(tiny_roberta, tmp_path / "roberta"))
+    change_tokenizer(roberta, lambda tokenizer: tokenizer["model"].update(merges=[]))
+    assert "takes every word to pieces" in refusal(roberta, tmp_path)
+    whole = (bert / "tokenizer.json").read_bytes()
+    change_tokenizer(bert, lambda tokenizer: tokenizer.update(post_processor=None))
+    assert "its tokenizer puts no [CLS] there" in refusal(bert, tmp_path)
+    (bert / "tokenizer.json").write_bytes(whole)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "of", "song"]
+    few = {word: place for place, word in enumerate(words)}
+    change_tokenizer(bert, lambda tokenizer: tokenizer["model"].update(vocab=few))
+    assert "its tokenizer has 8 tokens, its model " in refusal(bert, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["modules.json", "config.json", WEIGHTS, "tokenizer.json", "2_Dense/config.json"])
+def test_a_pipe_in_place_of_a_file_is_named_and_not_waited_for(layered: Path, tmp_path: Path, name: str) -> None:
+    (layered / name).unlink()
+    os.mkfifo(layered / name)
+    assert f"{name}: is no file that can be read twice" in refusal(layered, tmp_path)
 
 
 class Attack:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,14 @@ from threephase.settings.dataset import SHOWN_ONLY, DatasetSettings
 
 
 def asked_of(folder: Path, **changes: Any) -> Asked:
-    return Asked(load(MINIMAL | changes), code=lambda step: f"code of {step}", root=folder / "results")
+    models = {}
+    for model in MINIMAL["models"]:
+        (folder / model).mkdir(exist_ok=True)
+        (folder / model / "config.json").touch()
+        models[model] = {"path": str(folder / model)}
+    return Asked(
+        load(MINIMAL | {"models": models} | changes), code=lambda step: f"code of {step}", root=folder / "results"
+    )
 
 
 def test_a_step_is_asked_by_its_settings_and_its_code(tmp_path: Path) -> None:
@@ -144,7 +152,11 @@ def test_what_a_job_would_find_is_found_before(tmp_path: Path) -> None:
             assert sized.dataset("d")["raw"] == "earlier"
     # Of splits that will be made anew, the job that makes them knows the classes.
     mapped = given | {"source": given["source"] | {"label_map": {"pets": "animals"}}, "positive": "animals"}
-    assert asked_of(tmp_path, datasets={"d": mapped}).dataset("d")["raw"] == "earlier"
+    with pytest.raises(ConfigError, match=r"datasets\.d: gone\.csv: no such file"):
+        asked_of(tmp_path, datasets={"d": mapped}).dataset("d")
+    (tmp_path / "gone.csv").write_text("text,label\na,pets\n")
+    there = mapped | {"source": mapped["source"] | {"train": str(tmp_path / "gone.csv")}}
+    assert asked_of(tmp_path, datasets={"d": there}).dataset("d")["raw"] not in (None, "earlier")
 
 
 def test_repeated_splits_share_all_but_their_rows_and_their_runs(tmp_path: Path) -> None:
@@ -171,3 +183,39 @@ def test_repeated_splits_share_all_but_their_rows_and_their_runs(tmp_path: Path)
     tuned = asked(2, tuning={"enabled": True, "seeds": [101]})
     assert tuned.tuned("d@r2f1", "m", "ft") == f"{root}/tuning/d@r2f1/m/main/ft.json"
     assert len(tuned.hyperparameter_table({})["columns"]) == 8
+
+
+def test_a_path_that_is_not_there_is_found_before_anything_is_taken_away(tmp_path: Path) -> None:
+    """Snakemake removes what is to be made anew, and only then would a job look."""
+    rows = tmp_path / "rows.csv"
+    rows.write_text("text,label\na,b\n")
+    (tmp_path / "a file").touch()
+    for path in (tmp_path / "gone", tmp_path / "a file"):
+        with pytest.raises(ConfigError, match=r"config: models\.m: '.*': no such folder; name that of a model"):
+            asked_of(tmp_path, models={"m": {"path": str(path)}}).base_model("m")
+    with pytest.raises(ConfigError, match=r"config: models\.m: package 'no_such' is not installed"):
+        asked_of(tmp_path, models={"m": {"path": "x", "package": "no_such"}}).base_model("m")
+    asked, data = asked_of(tmp_path, datasets=datasets_of(rows)), tmp_path / "results/data/d"
+    made, model = asked.base_model("m"), tmp_path / "results/models/m"
+    raw = asked.dataset("d")["raw"]
+    for folder, name, record in (
+        (model, "origin.json", made),
+        (data, "dataset.json", {"settings": asked.datasets["d"].model_dump(mode="json"), "raw": raw}),
+    ):
+        folder.mkdir(parents=True)
+        (folder / name).write_text(json.dumps(record))
+    shutil.rmtree(tmp_path / "m")
+    rows.unlink()
+    gone = {"datasets": datasets_of(rows), "models": {"m": {"path": str(tmp_path / "m")}}}
+    assert Asked(load(MINIMAL | gone), code=str, root=tmp_path / "results").base_model("m")["raw"] == made["raw"]
+    assert Asked(load(MINIMAL | gone), code=str, root=tmp_path / "results").dataset("d")["raw"] == raw
+    typo = {"datasets": datasets_of(tmp_path / "rwos.csv"), "models": {"m": {"path": str(tmp_path / "mm")}}}
+    asked = Asked(load(MINIMAL | typo), code=str, root=tmp_path / "results")
+    with pytest.raises(ConfigError, match=r"models\.m: .*: no such folder"):
+        asked.base_model("m")
+    with pytest.raises(ConfigError, match=r"datasets\.d: .*rwos\.csv: no such file"):
+        asked.dataset("d")
+
+
+def datasets_of(rows: Path) -> dict[str, Any]:
+    return {"d": {"source": {"train": str(rows)}, "test_size": 2}}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -163,6 +164,30 @@ def test_junk_is_no_claim(tmp_path: Path, content: bytes) -> None:
     assert Ownership(tmp_path).look() == (None, False)
     assert Ownership(tmp_path).release_stale() is None
     assert not (tmp_path / "owner.json").exists()
+
+
+def test_what_is_no_file_in_the_place_of_a_claim_is_named_and_a_dangling_link_goes(tmp_path: Path) -> None:
+    for name in ("owner.json", "owner.lock"):
+        folder = tmp_path / f"in the way of {name}"
+        (folder / name).mkdir(parents=True)
+        if name == "owner.lock":
+            record(folder)
+        with pytest.raises(
+            UserError, match=rf"{re.escape(str(folder / name))}: is no record of a run \(.*\); delete it"
+        ):
+            Ownership(folder).release_stale()
+    (tmp_path / "owner.json").symlink_to(tmp_path / "nowhere")
+    assert says(workflow(tmp_path)) == "works"
+
+
+def test_a_date_that_is_yet_to_come_keeps_nobody_alive(tmp_path: Path) -> None:
+    record(tmp_path, machine="elsewhere", command="x" * 10**6)
+    tomorrow = time.time() + 86400
+    os.utime(tmp_path / "owner.json", (tomorrow, tomorrow))
+    found, alive = Ownership(tmp_path).look()
+    assert not alive
+    assert len(str(found)) < 1000
+    assert says(workflow(tmp_path)) == "works"
 
 
 @pytest.mark.parametrize("process", [0, -1, 10**30])

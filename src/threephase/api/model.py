@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from transformers.utils import logging
 
 from threephase.artifacts.folders import failure_of, read_json, refuse_damaged
 from threephase.data.cleaning import clean
-from threephase.errors import CheckpointError
+from threephase.errors import CheckpointError, UserError, fault_of_machine
 from threephase.evaluation.predictor import load_predictor
 from threephase.method.calibration import scaled
 
 SETTINGS = "settings.json"
+Cleaning = Literal["paper", "released"]
 
 
 @contextmanager
@@ -31,6 +32,22 @@ def without_library_words() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+@contextmanager
+def _read_as_written(folder: Path) -> Iterator[None]:
+    """Turn what reading a folder raises that no run wrote so into one line. Raises CheckpointError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if fault_of_machine(error):
+            raise
+        said = " ".join(str(error).split())[:200]
+        raise CheckpointError(
+            f"{folder}: not as a run wrote it ({type(error).__name__}: {said}); take a whole copy, or train it anew"
+        ) from error
+
+
 class Model:
     """The classifier of a run's folder, `results/checkpoints/…/dae.cl.ft` or a baseline's, on any machine.
 
@@ -44,6 +61,10 @@ class Model:
         if not (folder / SETTINGS).is_file():
             raise CheckpointError(f"{folder}: no model of a run ({SETTINGS} is missing); name the folder of one")
         self.trained: dict[str, Any] = read_json(folder / SETTINGS)
+        if not isinstance(self.trained, dict):
+            raise CheckpointError(
+                f"{folder / SETTINGS}: not the settings that a run wrote; take a whole copy of {folder}"
+            )
         if "baseline" not in self.trained and self.trained.get("phase") != "ft":
             raise CheckpointError(
                 f"{folder}: ends with {self.trained.get('phase', 'no phase')}, so it is an encoder without classes; "
@@ -53,10 +74,10 @@ class Model:
         failure = failure_of(folder)
         if failure:
             raise CheckpointError(f"{folder}: its training failed ({failure}); take another run")
-        if "cleaning" not in self.trained:
+        if self.trained.get("cleaning") not in get_args(Cleaning):
             raise CheckpointError(f"{folder}: does not say how its texts were cleaned; train it anew")
-        self.cleaning: Literal["paper", "released"] = self.trained["cleaning"]
-        with without_library_words():
+        self.cleaning: Cleaning = self.trained["cleaning"]
+        with without_library_words(), _read_as_written(folder):
             self._predictor = load_predictor(folder, self.trained)
 
     @property

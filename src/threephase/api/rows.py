@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from threephase.api import FORMATS
-from threephase.data.files import LARGEST_FIELD, Quotes, separator_of
+from threephase.data.files import LARGEST_FIELD, LONGEST_BEGINNING, Quotes, refuse_other_kind, separator_of
 from threephase.errors import DataError
 
 PIPE = "-"
@@ -62,7 +62,10 @@ def reading(place: str, kind: str, encoding: str = "utf-8-sig", quotes: Quotes =
 
 def _opened(path: Path) -> Any:
     stream = path.open("rb")
-    return gzip.open(stream) if path.name.lower().endswith(".gz") else stream
+    if path.name.lower().endswith(".gz"):
+        return gzip.open(stream)
+    refuse_other_kind(path, stream.peek(LONGEST_BEGINNING)[:LONGEST_BEGINNING])
+    return stream
 
 
 def _guarded(place: str, rows: Iterator[Row]) -> Iterator[Row]:

@@ -25,6 +25,7 @@ LONG = 6  # words of a text that is long enough to be asked for its language
 LEAST_ENGLISH = 0.3  # of such texts, from which on they look English
 LEAST_LONG = 20  # such texts, below which nothing is said
 # Words for yes and no, in which one file may write what another one writes as a number.
+_JOINED = re.compile(r"(?<=[^\W_])[\s_\u2010-\u2015-]+(?=[^\W_])")  # what joins two words
 _TRUTH = {"true": "1", "yes": "1", "false": "0", "no": "0"}
 
 Tokens = Callable[[list[str]], np.ndarray]  # texts -> tokens of each, special ones counted, nothing cut
@@ -125,10 +126,12 @@ def _only_in_train(data: SplitData) -> dict[str, list[str]]:
 
 
 def _alike(names: list[str]) -> list[list[str]]:
-    """Classes whose names are one but for case, blanks, Unicode form, signs of no width, or how a number is written."""
+    """Classes whose names are one but for case, blanks, dashes, Unicode form, signs of no width, a last full stop, or
+    how a number is written.
+    """
     groups: dict[str, list[str]] = {}
     for name, form in zip(names, normal_form(pd.Series(names, dtype="str")), strict=True):
-        form = _TRUTH.get(form, form)
+        form = _JOINED.sub(" ", _TRUTH.get(form, form)).removesuffix(".")
         number = re.fullmatch(r"[+-]?\d+", form)
         groups.setdefault(str(int(form)) if number and len(form) < 20 else form, []).append(name)
     return [group for group in groups.values() if len(group) > 1]

@@ -99,6 +99,8 @@ def _look_at(parts: dict[str, Path], text: str | None, label: str | None, encodi
         source = source.model_copy(update={"missing_labels": "unlabelled"})
         remarks.append(f"{without_label:,} rows without a label; `missing_labels` makes them texts for phase 1")
     rows = raw.splits["train"]
+    if label is None:
+        _refuse_no_header(parts["train"], source, rows)
     repeats = int(rows["text"].duplicated().sum())
     settings = DatasetSettings(
         source=source,
@@ -173,6 +175,16 @@ def _source(path: Path, text: str | None, label: str | None, encodings: list[str
         if separator != ",":
             remarks.append(f"the columns of {file.name} are separated by {separator!r}, not by commas")
     return source, remarks
+
+
+def _refuse_no_header(path: Path, source: Source, rows: pd.DataFrame) -> None:
+    """Raise DataError where the column of the labels bears the name of a class: the first row is taken for a header."""
+    for column in source.labels if has_known_format(path) else []:
+        if column in set(rows[column]):
+            raise DataError(
+                f"{path}: line 1 looks like a row, not a header, for '{shown_name(column)}' is a class too; put a line "
+                "that names the columns before it, as text,label (or name the columns with --text and --label)"
+            )
 
 
 def _is_quoted(file: Path, source: Source) -> bool:

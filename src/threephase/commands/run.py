@@ -12,6 +12,7 @@ from threephase.experiment.reading import read
 
 SNAKEFILE = Path(threephase.__file__).parents[2] / "Snakefile"
 OWN_CONFIG = SNAKEFILE.parent / "config/config.yaml"
+CACHE = "XDG_CACHE_HOME"
 USAGE = "threephase run [CONFIG …] [OPTION OF SNAKEMAKE …] [-- TARGET …]"
 HELP = """Reads config files, each laid over those before it, and runs Snakemake on them, in the folder where you are:
   threephase run my-data.yaml -n               what would run, and why
@@ -57,8 +58,21 @@ def run(arguments: list[str]) -> int:
         return 0
     called = command(arguments)
     refuse_no_place(working_folder(arguments))
+    _keep_cache(working_folder(arguments))
     sys.stdout.flush()
     os.execv(called[0], called)
+
+
+def _keep_cache(folder: Path) -> None:
+    """Have Snakemake's cache among its records where it cannot lie in the home folder, or there is none."""
+    try:
+        cache = Path(os.environ.get(CACHE) or Path("~/.cache").expanduser()).absolute()
+        there = next(place for place in (cache, *cache.parents) if place.exists())
+        fits = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    except RuntimeError:  # a user of whom the machine knows no home
+        fits = False
+    if not fits:
+        os.environ[CACHE] = str((folder / ".snakemake/cache").absolute())
 
 
 def working_folder(arguments: list[str]) -> Path:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,6 +18,23 @@ LARGEST_FIELD = 1_000_000
 # Texts shrink to a tenth; what grows a hundredfold, and beyond this many bytes, was made to fill a memory.
 LARGEST_EXPANSION, HARMLESS = 100, 200_000_000
 OTHER_SEPARATORS = ";\t|"
+# How files begin that are something else than their names say, what that is, and the ending that it may have.
+_BEGINNINGS = (
+    (b"version https://git-lfs", "a pointer of Git LFS; fetch the file itself with `git lfs pull`", ""),
+    (b"<!doctype html", "a web page; fetch the file itself", ""),
+    (b"<html", "a web page; fetch the file itself", ""),
+    (b"%pdf-", "a PDF; save its rows as .csv", ""),
+    (b"\x1f\x8b", "packed with gzip; let its name end in .gz", ""),
+    (b"bzh91ay&sy", "packed with bzip2; unpack it", ""),
+    (b"\xfd7zxz\0", "packed with xz; unpack it", ""),
+    (b"(\xb5/\xfd", "packed with zstd; unpack it", ""),
+    (b"pk\x03\x04", "a zip archive; unpack it, or let a sheet's name end in .xlsx", ".xlsx"),
+    (b"\xd0\xcf\x11\xe0", "an old sheet or document; save it as .csv or .xlsx", ""),
+    (b"par1", "a .parquet file; let its name end so", ".parquet"),
+    (b"sqlite format 3\0", "a database; save its rows as .csv", ""),
+)
+LONGEST_BEGINNING = 100  # bytes that tell
+_FOR_EXCEL = re.compile(r'"?sep=(.)?"?\s*')
 Quotes = Literal["double", "none"]
 
 
@@ -48,10 +66,7 @@ def read_file(path: Path, columns: list[str], encodings: list[str], quotes: Quot
         return _parquet(path, content, columns)
     if name.endswith(".xlsx"):
         return _sheet(path, content, columns)
-    text, later = decode(path, content, encodings)
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise DataError(f"{path}: line {line}: a NUL byte; save the file as plain text (UTF-16 has an encoding name)")
+    text, later = _text_of(path, content, encodings)
     is_json = name.endswith((".jsonl", ".json"))
     rows = _json(path, text, columns) if is_json else _separated(path, text, columns, quotes)
     found = list(rows)
@@ -70,12 +85,27 @@ def columns_of(path: Path, encodings: list[str], quotes: Quotes = "double") -> l
         return list(_open_parquet(path, content).schema_arrow.names)
     if name.endswith(".xlsx"):
         return _cells(path, content)[0]
-    text, _ = decode(path, content, encodings)
+    text, _ = _text_of(path, content, encodings)
     if name.endswith((".jsonl", ".json")):
         first = next(_objects(path, text), None)
         return list(first[1]) if first else []
     separator = separator_of(path, text, quotes)
     return _header(path, text, separator, quotes)
+
+
+def _text_of(path: Path, content: bytes, encodings: list[str]) -> tuple[str, bool]:
+    """What `decode` gives of a table, which holds no NUL. Raises DataError where it does."""
+    text, later = decode(path, content, encodings)
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        halves = {1: "utf-16-le", 0: "utf-16-be"}.get(content[:2].find(b"\0"))  # without the mark at its beginning
+        remedy = _named_encoding(halves) if halves else "save the file as plain text"
+        raise DataError(f"{path}: line {line}: a NUL byte; {remedy}")
+    return text, later
+
+
+def _named_encoding(likely: str) -> str:
+    return f"name its encoding, as `encodings: [{likely}]` under the dataset's `source`"
 
 
 def decode(path: Path, content: bytes, encodings: list[str]) -> tuple[str, bool]:
@@ -92,10 +122,9 @@ def decode(path: Path, content: bytes, encodings: list[str]) -> tuple[str, bool]
     assert fault is not None
     line = content.count(b"\n", 0, fault.start) + 1
     likely = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8, cp1252"
-    raise DataError(
-        f"{path}: line {line}: not {' nor '.join(encodings)}; name its encoding, as `encodings: [{likely}]` under the "
-        "dataset's `source`"
-    )
+    if content.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        likely = "utf-32"
+    raise DataError(f"{path}: line {line}: not {' nor '.join(encodings)}; {_named_encoding(likely)}")
 
 
 def content_of(path: Path) -> bytes:
@@ -106,7 +135,18 @@ def content_of(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}; name a file that can") from None
-    return _unpacked(path, content) if path.name.lower().endswith(".gz") else content
+    content = _unpacked(path, content) if path.name.lower().endswith(".gz") else content
+    refuse_other_kind(path, content[:LONGEST_BEGINNING])
+    return content
+
+
+def refuse_other_kind(path: Path, beginning: bytes) -> None:
+    """Raise DataError for a file that is something else than its name says, by its first bytes."""
+    name = path.name.lower().removesuffix(".gz")
+    start = beginning.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n").lower()
+    for sign, what, ending in _BEGINNINGS:
+        if start.startswith(sign) and not (ending and name.endswith(ending)):
+            raise DataError(f"{path}: is {what}")
 
 
 def _unpacked(path: Path, packed: bytes) -> bytes:
@@ -133,10 +173,12 @@ def _unpacked(path: Path, packed: bytes) -> bytes:
 
 def separator_of(path: Path, text: str, quotes: Quotes = "double") -> str:
     """What separates the columns: a tab in a .tsv; a comma in a .csv, or what its header has instead."""
+    first = text[:LARGEST_FIELD].partition("\n")[0]
+    if _FOR_EXCEL.fullmatch(first):
+        raise DataError(f"{path}: line 1: '{first.strip()}' is for Excel alone; delete that line")
     if path.name.lower().removesuffix(".gz").endswith(".tsv"):
         return "\t"
-    header = text[:LARGEST_FIELD].partition("\n")[0]
-    others = [separator for separator in OTHER_SEPARATORS if separator in header]
+    others = [separator for separator in OTHER_SEPARATORS if separator in first]
     return others[0] if others and len(_header(path, text, ",", quotes)) == 1 else ","
 
 

@@ -10,7 +10,7 @@ from sentence_transformers.base.modules import Dense, Normalize
 from torch import nn
 from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
-from threephase.encoders.sound import NO_CODE, SAFETENSORS, read_safely
+from threephase.encoders.sound import NO_CODE, SAFETENSORS, read_safely, transformer_folder
 from threephase.encoders.tokens import count_tokens
 from threephase.errors import ModelError
 
@@ -19,7 +19,11 @@ LONGEST_MARGIN = 1.2
 
 
 def load_encoder(folder: Path) -> SentenceTransformer:
-    """Load an encoder from a folder, on the CPU (the trainer moves it), with weights in fp32."""
+    """Load an encoder from a folder, on the CPU (the trainer moves it), with weights in fp32.
+
+    Raises ModelError for a folder that must not be loaded, whoever made it.
+    """
+    transformer_folder(folder)
     with read_safely(folder):
         return SentenceTransformer(
             str(folder), device="cpu", model_kwargs={**SAFETENSORS, "dtype": torch.float32}, **NO_CODE
@@ -88,7 +92,7 @@ def position_limit(encoder: SentenceTransformer) -> int | None:
             return module.num_embeddings - offset
     limit = getattr(encoder.transformers_model.config, "max_position_embeddings", None)
     limit = limit if limit and limit > 0 else encoder.tokenizer.model_max_length
-    return None if limit > VERY_LARGE_INTEGER / 2 else int(limit)
+    return int(limit) if 0 < limit <= VERY_LARGE_INTEGER / 2 else None
 
 
 def resolve_max_length(rule: int | str, encoder: SentenceTransformer, texts: Sequence[str]) -> int:

@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
+from safetensors import safe_open
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
+from sentence_transformers.sentence_transformer.modules import Pooling
 from torch import Tensor
 
 from threephase.encoders.tokens import token_ids
@@ -29,6 +32,8 @@ SAFETENSORS = {**NO_CODE, "use_safetensors": True}
 MODULES = "modules.json"
 KNOWN_MODULES = ("Transformer", "Pooling", "Dense", "Normalize", "LayerNorm", "Dropout")
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+FLOATS = ("F64", "F32", "F16", "BF16")  # how weights are stored that can be trained, in the words of safetensors
+POINTER = b"version https://git-lfs"  # how a file begins that Git LFS has put in the place of another
 SENTENCEPIECE = ("sentencepiece", "google.protobuf")
 PICKLES = "*.bin"
 CONVERT = (
@@ -48,6 +53,7 @@ _IN_SHORT = {
 }
 _SHOWN = 3  # names of weights in a message
 _LOOKED_AT = 200  # tokens of a vocabulary that are tried as words
+_LONG_WORD = 3  # characters of a word that a tokenizer of words or their parts has whole
 
 
 @contextmanager
@@ -73,8 +79,10 @@ def read_safely(folder: Path) -> Iterator[None]:
 def transformer_folder(folder: Path) -> Path:
     """Where in a model folder the transformer lies that turns tokens into states; refuses what must not be loaded.
 
-    Raises ModelError for modules that are not sentence-transformers' own, and for weights that are pickles.
+    Raises ModelError for modules that are not sentence-transformers' own, for a config that fetches code, and for
+    weights that are pickles, quantised or elsewhere.
     """
+    _refuse_what_is_no_file(folder)
     modules = _modules(folder) if (folder / MODULES).exists() else [folder]
     for module in modules:
         pickles = sorted(path.name for path in module.glob(PICKLES)) if module.is_dir() else []
@@ -91,6 +99,10 @@ def transformer_folder(folder: Path) -> Path:
         raise ModelError(f"{first}: holds an adapter; merge it into its base model, save that, and name its folder")
     if not any((first / name).is_file() for name in WEIGHTS):
         raise ModelError(f"{first}: holds no weights ({WEIGHTS[0]}); fetch the model again")
+    with read_safely(first):
+        _refuse_config(first / "config.json")
+        for module in modules:
+            _refuse_weights(module)
     pieces = sorted(first.glob("*.model"))
     if pieces and not (first / "tokenizer.json").is_file() and not all(map(_installed, SENTENCEPIECE)):
         raise ModelError(
@@ -98,6 +110,53 @@ def transformer_folder(folder: Path) -> Path:
             "'threephase[sentencepiece]'"
         )
     return first
+
+
+def _refuse_what_is_no_file(folder: Path) -> None:
+    """Raise ModelError where a read would wait for ever, or where Git has left a few words in a file's place."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ModelError(f"{path}: is no file that can be read twice (a pipe or a device); fetch the model again")
+        if path.is_file() and path.stat().st_size < 1 << 10 and path.read_bytes().startswith(POINTER):
+            raise ModelError(f"{path}: is a pointer of Git LFS, not the file itself; fetch that with `git lfs pull`")
+
+
+def _refuse_config(file: Path) -> None:
+    """Raise ModelError for a config that has code fetched from a hub, or weights that are no numbers to train."""
+    config = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(config, dict):
+        raise ModelError(f"{file}: is no config of a model; fetch it again")
+    fetched = [
+        f"`{key}: {named}`"
+        for key, value in config.items()
+        if "_implementation" in key
+        for named in (value.values() if isinstance(value, dict) else [value])
+        if "/" in str(named)
+    ]
+    if fetched:
+        raise ModelError(f"{file}: {fetched[0]} fetches code, which is never run; take that line out")
+    if config.get("quantization_config"):
+        raise ModelError(f"{file}: its weights are quantised and cannot be trained; name the model as it was before")
+
+
+def _refuse_weights(folder: Path) -> None:
+    """Raise ModelError for weights that lie in another folder or are stored as something else than fractions."""
+    whole, index = (folder / name for name in WEIGHTS)
+    shards = {whole.name} if whole.is_file() else set[str]()
+    if not shards and index.is_file():
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    for shard in sorted(shards):
+        if Path(shard).name != shard:
+            raise ModelError(f"{index}: names the file {shard!r}, which is not in {folder}; fetch the model again")
+        with safe_open(folder / shard, framework="pt") as weights:
+            for name in weights.keys():  # noqa: SIM118 - no mapping
+                stored = weights.get_slice(name).get_dtype()
+                if stored in FLOATS or name.rpartition(".")[2] not in ("weight", "bias") or _COMPUTED.search(name):
+                    continue
+                raise ModelError(
+                    f"{folder / shard}: its weight {name} is stored as {stored}, quantised or damaged, and cannot be "
+                    "trained; name the model as it was before"
+                )
 
 
 def _installed(package: str) -> bool:
@@ -123,6 +182,7 @@ def _modules(folder: Path) -> list[Path]:
             )
         if Path(path).is_absolute() or ".." in Path(path).parts:
             raise ModelError(f"{listed}: names the folder {path!r}, which is not in {folder}; fetch the model again")
+        _refuse_what_is_no_file(folder / path)
         activation = _activation(folder / path / "config.json") if name == "Dense" else None
         if activation and not activation.startswith("torch.nn.modules."):
             raise ModelError(
@@ -179,12 +239,27 @@ def refuse_unsound(encoder: SentenceTransformer, folder: Path, weights: Path) ->
     words, or more than the model; texts that all have the same vector.
     """
     assert isinstance(encoder[0], Transformer)
+    _refuse_misnamed(encoder.transformers_model.config, folder)
     refuse_unlike(type(encoder.transformers_model), weights)
     for name, weight in encoder.state_dict().items():
         if not torch.isfinite(weight).all():
             raise ModelError(f"{folder}: its weight {name} is not finite; fetch the model again")
     with read_safely(folder):
         _refuse_unknowing(encoder, folder)
+
+
+def _refuse_misnamed(config: Any, folder: Path) -> None:
+    """Raise ModelError where a config names one architecture by its class and another by its type.
+
+    Some have weights of the same names and shapes, and compute otherwise: BERT's as RoBERTa's.
+    """
+    for name in config.architectures or []:
+        meant = getattr(getattr(transformers, name, None), "config_class", None)
+        if meant and not isinstance(config, meant):
+            raise ModelError(
+                f"{folder}: its config.json names {name}, but the type {config.model_type!r}; correct `model_type` "
+                f"there ({meant.model_type!r}?), or fetch the model again"
+            )
 
 
 def refuse_unlike(kind: Any, folder: Path) -> None:
@@ -246,7 +321,8 @@ def _shape(size: Iterable[int]) -> str:
 def _refuse_unknowing(encoder: SentenceTransformer, folder: Path) -> None:
     tokenizer = encoder.tokenizer
     rows = encoder.transformers_model.get_input_embeddings().num_embeddings
-    last = max(tokenizer.get_vocab().values(), default=0)
+    vocabulary = tokenizer.get_vocab().values()
+    last = max(vocabulary, default=0)
     if last >= rows:
         raise ModelError(
             f"{folder}: its tokenizer has tokens up to {last}, its model only {rows}; files of two models were mixed"
@@ -254,6 +330,18 @@ def _refuse_unknowing(encoder: SentenceTransformer, folder: Path) -> None:
     words = list(islice(_words(tokenizer), 3))
     if len(words) < 3:
         raise ModelError(f"{folder}: its tokenizer knows no words; are its files (tokenizer.json) missing or empty?")
+    if len(vocabulary) < rows / 4:
+        raise ModelError(
+            f"{folder}: its tokenizer has {len(vocabulary)} tokens, its model {rows}; files of two models were mixed, "
+            "or the tokenizer's are not whole"
+        )
+    long = [word for word in _words(tokenizer) if len(word) >= _LONG_WORD and word.isalpha()]
+    if long and all(len(tokenizer(word, add_special_tokens=False)["input_ids"]) > 1 for word in long):
+        raise ModelError(
+            f"{folder}: its tokenizer takes every word to pieces, though it has whole ones; are all of its files "
+            "there (merges)?"
+        )
+    _refuse_without_first_token(encoder, folder, words[0])
     if tokenizer.pad_token_id is None:
         raise ModelError(
             f"{folder}: its tokenizer has no token to pad with; name a `pad_token` in tokenizer_config.json"
@@ -266,6 +354,18 @@ def _refuse_unknowing(encoder: SentenceTransformer, folder: Path) -> None:
             f"{folder}: gives two texts that begin alike the same vector. If it reads from left to right, its last "
             "token must be its vector: save it as a sentence-transformers model with that pooling; else its weights "
             "are damaged"
+        )
+
+
+def _refuse_without_first_token(encoder: SentenceTransformer, folder: Path, word: str) -> None:
+    """Raise ModelError where a text's vector is that of a first token that the tokenizer does not put there."""
+    tokenizer, pooling = encoder.tokenizer, encoder[1]
+    by_first = isinstance(pooling, Pooling) and pooling.pooling_mode == "cls"
+    (tokens,) = token_ids(encoder, [word], None)
+    if by_first and tokenizer.cls_token_id is not None and tokens[0] != tokenizer.cls_token_id:
+        raise ModelError(
+            f"{folder}: a text's vector is that of its first token, but its tokenizer puts no {tokenizer.cls_token} "
+            "there; is its tokenizer.json (post_processor) whole?"
         )
 
 

@@ -44,7 +44,7 @@ class Asked:
         self.datasets = {dataset: config.dataset_settings(dataset) for dataset in datasets}
         self.models = {run.model: config.model_settings(run.model) for run in self.runs}
         self._raw_of_dataset = cache(partial(_raw_of_dataset, config, self.datasets, root))
-        self._raw_of_model = cache(partial(_raw_of_model, self.models))
+        self._raw_of_model = cache(partial(_raw_of_model, self.models, root))
 
     def models_of(self, dataset: str) -> list[str]:
         """The base models that run on a dataset, on whichever of its splits."""
@@ -451,6 +451,8 @@ def _plain(value: Any) -> Any:
 def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], root: Path, dataset: str) -> str | None:
     """Hash of the user's own files; where they are gone, of those that the splits here were made of.
 
+    A path that is named anew must be there: Snakemake takes away what is made anew before the job can look.
+
     Raises ConfigError for what is wrong with them or with a package, and for a class of `positive` or `class_sizes`
     that the splits have not, where they were made of these files by these settings but for `class_sizes`; else the job
     that makes them looks.
@@ -463,7 +465,7 @@ def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], roo
             package_folder(given.source.package)
         raw = hash_of_files(local_paths(given.source))
     except DataError as error:
-        if there is None:
+        if there is None or there["settings"]["source"] != given.source.model_dump(mode="json"):
             raise ConfigError(f"config: datasets.{dataset}: {error}") from None
         raw = there.get("raw")
     wanted = given.model_dump(mode="json", exclude=SHOWN_ONLY) | {"class_sizes": None}
@@ -476,9 +478,26 @@ def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], roo
     return raw
 
 
-def _raw_of_model(models: Mapping[str, BaseModelSettings], model: str) -> str | None:
-    """Hash of the files of a base model that is a folder of the user's."""
+def _raw_of_model(models: Mapping[str, BaseModelSettings], root: Path, model: str) -> str | None:
+    """Hash of the files of a base model that is a folder of the user's; where it is gone, of what it was made of.
+
+    Raises ConfigError where there is no such folder or package, and no model was made of it by these settings.
+    """
     given = models[model]
-    folder = at_home(Path(str(given.path)))
-    local = given.hub is None and given.package is None and folder.is_dir()
-    return hash_of_files([folder]) if local else None
+    if given.hub is not None:
+        return None
+    origin = layout.base_model(model, root) / ORIGIN
+    made = read_json(origin) if origin.exists() else {}
+    try:
+        if given.package is not None:
+            package_folder(given.package)
+            return None
+        folder = at_home(Path(str(given.path)))
+        if not folder.is_dir():
+            raise DataError(f"{given.path!r}: no such folder; name that of a model")
+        return hash_of_files([folder])
+    except DataError as error:
+        if made.get("settings") == given.model_dump(exclude={"title"}):
+            return None if made["raw"] is None else str(made["raw"])
+        said = str(error).replace("no such file; check the dataset's `source` in the config", "holds no file to read")
+        raise ConfigError(f"config: models.{model}: {said}") from None

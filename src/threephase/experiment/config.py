@@ -1,6 +1,7 @@
 """The workflow's config: one typed definition, checked before any job starts."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.util import find_spec
@@ -38,12 +39,16 @@ from threephase.settings.tuning import Group, TuningSettings
 
 # What a baseline sees of texts and labels, where it does not say so itself: as much as the reference's phase 3.
 AS_REFERENCE = frozenset(EncoderBaselineSettings.model_fields)
+LONGEST_NAME = 100  # characters of what becomes part of a path
+MOST_RUNS = 20_000  # of a grid, which is looked through before anything runs
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TAG = re.compile(r"\w+")
 
 
 def path_part(name: str) -> str:
     """A name that stands in paths. Raises ValueError for one that cannot."""
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"'{name[:20]}…' becomes part of a path: use {LONGEST_NAME} characters at the most")
     if not _NAME.fullmatch(name):
         raise ValueError(f"'{name}' becomes part of a path: use letters, digits, '.', '_' and '-'")
     return name
@@ -297,6 +302,22 @@ class Config(Settings):
         return self
 
     @model_validator(mode="after")
+    def _grid_can_be_looked_through(self) -> Self:
+        compared = self.compared()
+        runs = sum(
+            len(block.seeds) * len(block.models or self.models) * len(block.variants_among(self.variants, compared))
+            * sum(self._splits_of(dataset) for dataset in block.datasets or self.datasets)
+            for block in self.grid
+        )  # fmt: skip
+        if runs > MOST_RUNS:
+            raise ValueError(f"grid: {runs:,} runs, of {MOST_RUNS:,} at the most; name fewer seeds or `splits`")
+        return self
+
+    def _splits_of(self, dataset: str) -> int:
+        splits = self.datasets[dataset].splits
+        return splits.folds * splits.repeats if splits else 1
+
+    @model_validator(mode="after")
     def _addresses_are_plain(self) -> Self:
         """None holds what results, records or logs should not keep, and a download stays in its folder."""
         if self.tuning.storage and _holds_password(self.tuning.storage):
@@ -368,7 +389,7 @@ class Config(Settings):
                     )
         for place, block in enumerate(self.grid):
             for key, listed in block:
-                doubled = {value for value in listed or () if listed.count(value) > 1}
+                doubled = {value for value, times in Counter(listed or ()).items() if times > 1}
                 if doubled:
                     raise ValueError(f"grid.{place}.{key}: {sorted(doubled)[0]!r} stands there twice; drop one")
         return self
@@ -376,6 +397,9 @@ class Config(Settings):
     @model_validator(mode="after")
     def _targets_are_distinct(self) -> Self:
         """Datasets and variants are targets of the command line; the Snakefile keeps them apart from its rules."""
+        for name in self.variants:
+            if not name.strip() or not name.isprintable():
+                raise ValueError(f"variants: {name!r} is no name that can be shown; write one in one line")
         for name in self.datasets.keys() & self.variants.keys():
             raise ValueError(f"'{name}' is a dataset and a variant; call one of them otherwise")
         return self

@@ -30,6 +30,7 @@ _NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
 _DECIMAL = re.compile(
     r"[+-]?(0|[1-9][0-9_]*|[0-9]*\.[0-9_]*|[0-9]+\.)([eE][+-]?[0-9]+)?|[+-]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 )
+_HALF = re.compile(r"[\ud800-\udfff]")
 # What names a type that a value could have had, behind its place.
 _TYPE = re.compile(r"int|float|str|bool|literal\[.*|list\[.*|tuple\[.*|is-instance\[.*|nullable.*")
 
@@ -150,7 +151,9 @@ def _faults(node: yaml.Node | None, above: tuple[int, ...], seen: list[None]) ->
         yield line, f"more than {MOST_NODES:,} values with all that anchors repeat; write a smaller config"
     if len(seen) >= MOST_NODES:
         return
-    if node.tag not in _PLAIN_TAGS:
+    if isinstance(node, yaml.ScalarNode) and _HALF.search(node.value):
+        yield line, "half of a character (a lone surrogate); write the character itself"
+    elif node.tag not in _PLAIN_TAGS:
         yield line, f"the tag {node.tag!r} has no meaning here; drop it"
     elif isinstance(node, yaml.ScalarNode) and node.style is None and node.tag in _NUMBERS:
         if not _DECIMAL.fullmatch(node.value):

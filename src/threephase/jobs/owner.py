@@ -25,6 +25,7 @@ from threephase.errors import UserError, printable
 OWNER, TURN, RUN = "owner.json", "owner.lock", "THREEPHASE_RUN"
 LOOK, MISSED = 3.0, 4  # seconds between two looks at the claim, and how many may not see it
 SILENCE = 300.0  # seconds without a sign of life, after which a workflow on another machine counts as gone
+LONGEST = 500  # characters of what is said of an owner
 PATIENCE = 30.0  # seconds to wait for another workflow that is about to claim or release
 
 
@@ -67,10 +68,17 @@ class Owner:
         return f"{self.machine}-{self.process}-{self.started}"
 
     def __str__(self) -> str:
-        return printable(f"process {self.process} on {self.machine} since {self.since}: {self.command}")
+        said = f"process {self.process} on {self.machine} since {self.since}: {self.command}"
+        return printable(said if len(said) <= LONGEST else f"{said[:LONGEST]}…")
 
 
 _OWNER = TypeAdapter(Owner)
+
+
+def _in_the_way(place: Path, error: OSError) -> UserError:
+    return UserError(
+        f"{place}: is no record of a run ({error.strerror}); delete it, or name a folder of your own (--directory)"
+    )
 
 
 def _started(process: psutil.Process) -> float:
@@ -186,6 +194,8 @@ class Ownership:
             raise UserError(
                 f"{self.folder / TURN}: held for {PATIENCE:.0f} s; delete it if no run begins or ends in this folder"
             ) from None
+        except OSError as error:
+            raise _in_the_way(self.folder / TURN, error) from None
         with held:
             yield
 
@@ -195,7 +205,10 @@ class Ownership:
             if self._is_alive(owner, self._time_of_disk()):
                 raise self._in_use()
             shutil.rmtree(self.folder / "locks", ignore_errors=True)
-        self.file.unlink(missing_ok=True)
+        try:
+            self.file.unlink(missing_ok=True)
+        except OSError as error:
+            raise _in_the_way(self.file, error) from None
         return owner
 
     def _release(self, owner: Owner) -> None:
@@ -228,7 +241,7 @@ class Ownership:
     def _is_alive(self, owner: Owner, now: float) -> bool:
         if owner.machine != socket.gethostname():
             try:
-                return now - self.file.stat().st_mtime < SILENCE
+                return abs(now - self.file.stat().st_mtime) < SILENCE  # a date that is yet to come is no sign of life
             except OSError:
                 return True
         try:

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from threephase.settings.common import Settings
+from threephase.settings.common import Settings, refuse_leaving, refuse_odd_hub
 
 
 class BaseModelSettings(Settings):
@@ -29,6 +29,12 @@ class BaseModelSettings(Settings):
             raise ValueError("name one place: `hub: owner/name`, or `path` (with `package`, inside that package)")
         if self.hub is None and self.revision is not None:
             raise ValueError("`revision` belongs to a hub's model; name it under `hub`, or drop `revision`")
+        if self.path is not None and (not self.path.strip() or "\0" in self.path):
+            raise ValueError(f"path: {self.path!r} is no name of a folder; name one")
+        if self.path is not None and self.package is not None:
+            refuse_leaving(self.package, self.path)
+        if self.hub is not None:
+            refuse_odd_hub(self.hub)
         if self.hub is not None and self.package is not None:
             raise ValueError("`hub` and `package` are two sources; name one")
         return self

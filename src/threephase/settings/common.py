@@ -1,6 +1,7 @@
 """What all settings share: strict keys, values taken as the numbers they mean."""
 
 import datetime
+import re
 import types
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
@@ -30,6 +31,20 @@ def known(name: str, there: Collection[str], what: str) -> None:
         near = get_close_matches(str(name), list(there), n=1)
         advice = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(there) or 'none'}"
         raise ValueError(f"unknown {what} '{name}'; {advice}")
+
+
+def refuse_leaving(package: str, path: str) -> None:
+    """Raise ValueError for what is no name of a package, and for a path that leaves its folder."""
+    if not package.isidentifier():
+        raise ValueError(f"package: '{package}' is no name of a package as it is imported, without dots")
+    if path.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", path):
+        raise ValueError(f"'{path}' leaves the place that it lies below; write a path without '..'")
+
+
+def refuse_odd_hub(name: str) -> None:
+    """Raise ValueError for what a hub calls nothing by; names of one part are those of its oldest models and data."""
+    if not re.fullmatch(r"(\w[\w.-]*/)?\w[\w.-]*", name, re.ASCII):
+        raise ValueError(f"hub: {name!r} is no `owner/name`; write what stands behind the hub's address")
 
 
 def as_meant(given: Any, kind: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from threephase.errors import DataError
-from threephase.settings.common import Count, Seed, Settings, known
+from threephase.settings.common import Count, Seed, Settings, known, refuse_leaving, refuse_odd_hub
 
 SPLITS = ("train", "validation", "test", "unlabelled")
 SourceKind = Literal["hub", "url", "package", "local"]
@@ -115,15 +115,14 @@ class Source(Settings):
 
     @model_validator(mode="after")
     def _places_are_where_they_are_looked_for(self) -> Self:
-        if self.package is not None and not self.package.isidentifier():
-            raise ValueError(f"package: '{self.package}' is no name of a package as it is imported, without dots")
+        if self.hub is not None:
+            refuse_odd_hub(self.hub)
         for split, place in self.named_splits.items():
             if not place.strip() or "\0" in place:
                 raise ValueError(f"{split}: {place!r} is no name of a file; name one, or drop `{split}`")
         if self.package is not None:
             for place in self.named_splits.values():
-                if place.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", place):
-                    raise ValueError(f"'{place}' leaves the place that it lies below; write a path without '..'")
+                refuse_leaving(self.package, place)
         return self
 
     @model_validator(mode="after")
