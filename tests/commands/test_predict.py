@@ -77,12 +77,34 @@ def test_every_format_comes_back_in_order_with_its_columns(
 def test_a_pipe_goes_in_and_out(
     model: Path, expected: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    piped = io.TextIOWrapper(io.BytesIO(NEW.to_csv(index=False).encode()))
-    monkeypatch.setattr("sys.stdin", piped)
-    assert main(["predict", str(model), "-", "--out", "-", "--out-format", "jsonl"]) == 0
-    said = capsys.readouterr()
-    assert [json.loads(line)["predicted"] for line in said.out.splitlines()] == expected
-    assert said.err == "12 rows\n"
+    rows = NEW.to_csv(index=False).encode()
+    for content in (rows, gzip.compress(rows)):
+        monkeypatch.setattr("sys.stdin", piped(content))
+        assert main(["predict", str(model), "-", "--out", "-", "--out-format", "jsonl"]) == 0
+        said = capsys.readouterr()
+        assert [json.loads(line)["predicted"] for line in said.out.splitlines()] == expected
+        assert said.err == "12 rows\n"
+    monkeypatch.setattr("sys.stdin", piped(BAD.encode()))
+    assert main(["predict", str(model), "-", "--out", "-"]) == 2
+    assert "what was piped in: line 3: no text in column 'text'" in capsys.readouterr().err
+
+
+def piped(content: bytes) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)))  # type: ignore[arg-type]
+
+
+def test_the_rows_themselves_are_never_written_over(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, link = tmp_path / "in.csv", tmp_path / "link.csv"
+    rows.write_text(BAD)
+    link.symlink_to(rows)
+    for out, said in ((rows, "is the file of the rows themselves"), (link, "is the file of"), (tmp_path, "a folder")):
+        command = ["predict", str(model), str(rows), "--skip-bad", "--out", str(out), "--out-format", "csv"]
+        assert main(command) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert said in line
+    assert rows.read_text() == BAD
 
 
 def test_memory_does_not_grow_with_the_rows(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from threephase.data.files import LARGEST_FIELD, Quotes, separator_of
 from threephase.errors import DataError
 
 PIPE = "-"
+GZIPPED = b"\x1f\x8b"  # how such a file begins
 
 
 class Row(NamedTuple):
@@ -27,6 +28,11 @@ class Row(NamedTuple):
 
     line: int
     values: dict[str, Any]
+
+
+def called(place: str) -> str:
+    """What to call a place of rows in a message."""
+    return "what was piped in" if place == PIPE else place
 
 
 def format_of(place: str, given: str | None) -> str:
@@ -43,26 +49,32 @@ def format_of(place: str, given: str | None) -> str:
 
 @contextmanager
 def reading(place: str, kind: str, encoding: str = "utf-8-sig", quotes: Quotes = "double") -> Iterator[Iterator[Row]]:
-    """The rows of a file, or of what is piped in (`-`), one after another.
+    """The rows of a file, or of what is piped in (`-`), one after another; gzipped ones by how they begin.
 
     Raises DataError, with file and line, for what cannot be read.
     """
+    piped, place = place == PIPE, called(place)
     try:
-        stream = sys.stdin.buffer if place == PIPE else _opened(Path(place))
+        stream: Any = sys.stdin.buffer if piped else _opened(Path(place))
     except OSError as error:
         raise _unreadable(place, error) from None
-    with nullcontext() if place == PIPE else stream:
+    with nullcontext() if piped else stream:
+        plain = _unpacked(stream, place)
         if kind == "parquet":
-            rows = _parquet(stream)
+            rows = _parquet(plain)
         else:
-            text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+            text = io.TextIOWrapper(plain, encoding=encoding, newline="")
             rows = _jsonl(text) if kind == "jsonl" else _separated(place, text, kind, quotes)
         yield _guarded(place, rows)
 
 
-def _opened(path: Path) -> Any:
-    stream = path.open("rb")
-    return gzip.open(stream) if path.name.lower().endswith(".gz") else stream
+def _opened(path: Path) -> IO[bytes]:
+    return path.open("rb")
+
+
+def _unpacked(stream: Any, place: str) -> Any:
+    packed = place.lower().endswith(".gz") or stream.peek(len(GZIPPED)).startswith(GZIPPED)
+    return gzip.open(stream) if packed else stream
 
 
 def _guarded(place: str, rows: Iterator[Row]) -> Iterator[Row]:
