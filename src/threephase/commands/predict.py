@@ -79,7 +79,7 @@ def predict(
     with (
         reading(given.place, kind_in, given.encoding, given.quotes) as rows,
         place as path,
-        writing_rows(path, kind_out) as answers,
+        writing_rows(path, kind_out, called(given.place), rows.schema) as answers,
         tqdm(unit="row", disable=None, file=sys.stderr) as bar,
     ):
         for part in in_parts(_good(rows, given, counted), PART):
