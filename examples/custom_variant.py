@@ -20,4 +20,5 @@ variant = [{"cl": {"tag": "even", "imbalance": "none"}}, "dae", "ft"]
 settings = {"all": {"max_length": 32}, "dae": {"deletion_ratio": 0.4, "epochs": 2}, "ft": {"head_lr": 1e-3}}
 
 model = ThreePhaseClassifier(variant, BASE_MODEL, settings=settings).fit(tickets["message"], tickets["queue"])
-print(dict(zip(model.classes_, model.predict_proba(["The invoice is wrong"])[0].round(2), strict=True)))
+for queue, probability in zip(model.classes_, model.predict_proba(["The invoice is wrong"])[0], strict=True):
+    print(f"{queue:<10} {probability:.2f}")

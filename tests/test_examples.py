@@ -12,7 +12,7 @@ SAYS = {
     "own_csv.py": "of 9 new tickets are in the right queue",
     "unlabelled_texts.py": "The bill of March has the wrong amount",
     "few_labels.py": "(seeds ",
-    "custom_variant.py": "'billing'",
+    "custom_variant.py": "\nbilling    ",
     "cross_validation.py": "tfidf_logreg",
     "export.py": "\tMy card was charged two times",
 }

@@ -4,6 +4,7 @@ import json
 import pickle
 import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from trainings import weights
 
 from threephase import ThreePhaseClassifier
+from threephase.api import training
 from threephase.artifacts.folders import COMPLETE, FAILED, file_hashes, write_json, writing
 from threephase.data.splits import split
 from threephase.data.store import write_dataset
 from threephase.encoders.base_model import make_base_model
-from threephase.errors import CheckpointError, GivenError, UserError
+from threephase.errors import CheckpointError, GivenError, ModelError, UserError
 from threephase.evaluation.evaluate import evaluate
 from threephase.method.calibration import scaled
 from threephase.phases.all import PHASES
@@ -55,8 +57,15 @@ def fitted(tiny_bert: Path) -> ThreePhaseClassifier:
 
 
 @pytest.fixture(scope="module")
-def grid(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the jobs of a grid make of the same rows, with test rows besides."""
+def grid(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What the jobs of a grid make of the same rows, with test rows besides: on a CPU each of them has one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield _grid(tiny_bert, tmp_path_factory)
+    torch.set_num_threads(before)
+
+
+def _grid(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("grid")
     settings = DatasetSettings(source=Source(train="-", test="-"), validation_size=0.2)
     raw = {"train": ROWS, "test": ROWS[::2], "unlabelled": pd.DataFrame({"text": MORE})}
@@ -107,6 +116,10 @@ def test_saved_and_loaded_and_pickled_it_says_the_same(fitted: ThreePhaseClassif
     vectors = fitted.embed(["a match of the team"])
     plain = SentenceTransformer(str(tmp_path / "model"), device="cpu").encode(["a match of the team"])
     np.testing.assert_allclose(vectors, plain, atol=1e-6)
+    modes = {oct(path.stat().st_mode & 0o777) for path in (tmp_path / "model").rglob("*.*") if path.is_file()}
+    (tmp_path / "any.txt").touch()  # what may read a new file here may read a model
+    assert modes == {oct((tmp_path / "any.txt").stat().st_mode & 0o777)}
+    (tmp_path / "any.txt").unlink()
     (tmp_path / "model/notes.txt").write_text("mine")
     for taken in (tmp_path, tmp_path / "model", tmp_path / "model/notes.txt"):
         with pytest.raises(CheckpointError, match="something else is there; name a new folder"):
@@ -151,6 +164,8 @@ def _there(name: str) -> bool:
 
 FAULTS: dict[str, tuple[Any, Any, str]] = {
     "a single text": ("to be", ["a"], "X: a single text where a list of texts is expected"),
+    "a single text of numpy's": (np.array("to be"), list("abcde"), "X: a single text where a list of texts is"),
+    "a set": ({"a", "b"}, ["x", "y"], "X: set is no list"),
     "a missing text": (["a", None, float("nan"), pd.NA, "b", None], list("aabbab"), "X: nothing stands at 1, 2, 3 and"),
     "a number": (["a", 7], ["x", "y"], "X: entry 1 is no text but int"),
     "a table": (np.array([["a", "b"]]), ["x"], "X: a table of 2 columns"),
@@ -159,8 +174,11 @@ FAULTS: dict[str, tuple[Any, Any, str]] = {
     "a missing label": (["a", "b"], ["x", None], "y: nothing stands at 1 "),
     "a measure": (["a", "b"], [0.5, 1.25], "y: Unknown label type: holds fractions"),
     "labels of two kinds": (["a", "b"], ["x", 1], "y: holds int and str"),
+    "numbers and booleans": (["a", "b"], [True, 0], "y: holds bool and int"),
+    "too large a number": (["a", "b"], [3, 2**63 + 5], "y: holds 9223372036854775813, more than 64 bits have"),
     "several labels": (["a", "b"], [["x"], ["y"]], "y: an entry holds several labels"),
     "one class": (["a", "b"], ["x", "x"], "every training row has the label 'x'"),
+    "classes of one row": (["a", "b"], ["x", "y"], "(and 1 more such classes); add rows, or let `rare` say"),
     "no text left": (["a", "<br>", "c", "d"], list("xyxy"), "X: no text is left of entry 1 (counted from 0)"),
 }
 
@@ -179,7 +197,15 @@ def test_what_cannot_be_used_is_named_by_its_place(texts: Any, labels: Any, said
         ({"variant": "4-Phase"}, "variant: unknown '4-Phase'; known are 3-Phase"),
         ({"variant": ["dae"]}, "a variant ends with `ft`"),
         ({"settings": {"dae": {"lrr": 1}}}, "settings: dae: unknown key 'lrr'"),
+        ({"settings": {"lr": 1}}, "settings: unknown key 'lr'; known are: all, dae"),
+        ({"settings": ["all"]}, "settings: ['all'] are none; give a dict"),
+        ({"variant": 3}, "variant: 3 is none; give a name (3-Phase, Joint"),
+        ({"variant": {"baseline": "own"}}, "variant: unknown baseline 'own'"),
         ({"base_model": "nowhere"}, "base_model: no folder 'nowhere', nor a hub's owner/name"),
+        ({"base_model": None}, "base_model: no folder None, nor a hub's owner/name"),
+        ({"random_state": -1}, "random_state: -1 is no seed; give a whole number from 0"),
+        ({"random_state": "1"}, "random_state: '1' is no seed"),
+        ({"threads": 0}, "threads: 0 is no number of threads; give 1 or more, or None"),
         ({"validation_size": 2}, "validation_size: Input should be less than 1"),
         ({"rare": "merge"}, "rare: 'merge' makes a class called 'other'"),
     ],
@@ -198,6 +224,38 @@ def test_given_validation_is_what_selects(tiny_bert: Path, monkeypatch: pytest.M
     assert model._model.trained["report"]["texts"] == len(ROWS)
     with pytest.raises(GivenError, match="are of another kind than y"):
         model.fit(ROWS["text"], ROWS["label"], validation=(["a", "b"], [1, 2]))
+    for given in (0.2, (["a", "b"],), "ab"):
+        with pytest.raises(GivenError, match=r"validation: is no pair; give \(texts, labels\)"):
+            model.fit(ROWS["text"], ROWS["label"], validation=given)  # type: ignore[arg-type]
+
+
+def test_a_seed_is_what_scikit_learn_means_by_it(tmp_path: Path) -> None:
+    def saved(random_state: Any) -> int:
+        model = ThreePhaseClassifier({"baseline": "tfidf_logreg"}, random_state=random_state, verbose=False)
+        model.fit(ROWS["text"], ROWS["label"]).save(tmp_path / "model")
+        return ThreePhaseClassifier.load(tmp_path / "model").get_params()["random_state"]
+
+    assert saved(np.int64(7)) == 7
+    drawn = np.random.RandomState(5).randint(2**32, dtype=np.int64)
+    assert saved(np.random.RandomState(5)) == drawn
+    np.random.seed(5)
+    assert saved(None) == drawn
+    assert saved(np.random.default_rng(5)) == np.random.default_rng(5).integers(2**32)
+
+
+def test_it_trains_with_the_threads_that_it_was_given(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(training, "run_phase", lambda *_, **__: told.append(torch.get_num_threads()) or _stop())
+    before = torch.get_num_threads()
+    for threads, expected in ((1, 1), (3, 3), (None, before)):
+        with pytest.raises(GivenError, match="enough"):
+            estimator(tiny_bert, threads=threads).fit(ROWS["text"], ROWS["label"])
+        assert told.pop() == expected
+        assert torch.get_num_threads() == before
+
+
+def _stop() -> None:
+    raise GivenError("enough")
 
 
 def test_it_has_scikit_learns_manners(tiny_bert: Path) -> None:
@@ -271,6 +329,8 @@ def test_who_wants_no_words_gets_none(tiny_bert: Path, tmp_path: Path, capfd: py
     model = estimator(tiny_bert, variant="FT", verbose=False).fit(ROWS["text"], ROWS["label"])
     model.save(tmp_path / "model")
     ThreePhaseClassifier.load(tmp_path / "model").predict(ROWS["text"])
+    with pytest.raises(ModelError, match=r"holds no config.json, .*; name another one as `base_model`"):
+        estimator(tmp_path, verbose=False).fit(ROWS["text"], ROWS["label"])
     assert capfd.readouterr() == ("", "")
 
 

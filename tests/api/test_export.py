@@ -13,6 +13,7 @@ from huggingface_hub import ModelCard
 from served import served
 from trainings import train, weights
 
+from threephase import ThreePhaseClassifier
 from threephase.api.export import export
 from threephase.api.model import Model
 from threephase.artifacts.folders import COMPLETE, verify, write_json
@@ -132,6 +133,15 @@ def test_a_base_models_own_card_tells_its_licence(results: Path, tmp_path: Path)
     card = ModelCard.load(tmp_path / "out/README.md")
     assert card.data.license == "mit"
     assert "names `mit`" in card.text
+
+
+def test_an_estimators_card_has_its_phases(run: Path, tmp_path: Path) -> None:
+    model = ThreePhaseClassifier.load(run).set_params(
+        variant=["dae", {"cl": {"tag": "even", "imbalance": "none"}}, "ft"]
+    )
+    model.save(tmp_path / "saved")
+    export(tmp_path / "saved", tmp_path / "out")
+    assert "in the phases dae → cl-even → ft" in (tmp_path / "out/README.md").read_text()
 
 
 def test_words_of_the_data_stay_words_in_the_card(results: Path, tmp_path: Path) -> None:

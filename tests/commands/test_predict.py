@@ -79,12 +79,34 @@ def test_every_format_comes_back_in_order_with_its_columns(
 def test_a_pipe_goes_in_and_out(
     model: Path, expected: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    piped = io.TextIOWrapper(io.BytesIO(NEW.to_csv(index=False).encode()))
-    monkeypatch.setattr("sys.stdin", piped)
-    assert main(["predict", str(model), "-", "--out", "-", "--out-format", "jsonl"]) == 0
-    said = capsys.readouterr()
-    assert [json.loads(line)["predicted"] for line in said.out.splitlines()] == expected
-    assert said.err == "12 rows\n"
+    rows = NEW.to_csv(index=False).encode()
+    for content in (rows, gzip.compress(rows)):
+        monkeypatch.setattr("sys.stdin", piped(content))
+        assert main(["predict", str(model), "-", "--out", "-", "--out-format", "jsonl"]) == 0
+        said = capsys.readouterr()
+        assert [json.loads(line)["predicted"] for line in said.out.splitlines()] == expected
+        assert said.err == "12 rows\n"
+    monkeypatch.setattr("sys.stdin", piped(BAD.encode()))
+    assert main(["predict", str(model), "-", "--out", "-"]) == 2
+    assert "what was piped in: line 3: no text in column 'text'" in capsys.readouterr().err
+
+
+def piped(content: bytes) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)))  # type: ignore[arg-type]
+
+
+def test_the_rows_themselves_are_never_written_over(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, link = tmp_path / "in.csv", tmp_path / "link.csv"
+    rows.write_text(BAD)
+    link.symlink_to(rows)
+    for out, said in ((rows, "is the file of the rows themselves"), (link, "is the file of"), (tmp_path, "a folder")):
+        command = ["predict", str(model), str(rows), "--skip-bad", "--out", str(out), "--out-format", "csv"]
+        assert main(command) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert said in line
+    assert rows.read_text() == BAD
 
 
 def test_memory_does_not_grow_with_the_rows(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +121,53 @@ def test_memory_does_not_grow_with_the_rows(model: Path, tmp_path: Path, monkeyp
         assert len(read(tmp_path / "out.csv")) == rows
     texts_alone = sum(map(sys.getsizeof, NEW["text"])) / len(NEW) * (6000 - 300)
     assert peaks[2] - peaks[1] < texts_alone / 2
+
+
+def rows_of(values: list[dict[str, Any]], path: Path) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in values))
+    return path
+
+
+def test_rows_of_different_columns_come_back_whole_or_are_named(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(predicting, "PART", 2)
+    given = [
+        {"text": "goal", "note": None, "size": 1},
+        {"text": "bank", "more": {"a": 1}},
+        {"text": "team", "note": "late"},
+    ]
+    place = str(rows_of(given, tmp_path / "in.jsonl"))
+    for kind in ("csv", "tsv", "jsonl", "parquet"):
+        assert main(["predict", str(model), place, "--out", str(tmp_path / f"out.{kind}")]) == 0
+        found = read(tmp_path / f"out.{kind}")
+        assert found["text"].tolist() == ["goal", "bank", "team"]
+        assert found["note"].tolist()[2] == "late"
+        assert "1" in str(found["more"].tolist()[1])
+    capsys.readouterr()
+    faults: list[tuple[dict[str, Any], str]] = [
+        ({"n": 1}, "column 'n' begins after"),
+        ({"note": 5}, "column 'note' holds values of several kinds"),
+        ({"size": 2.5}, "column 'size' holds values of several kinds"),
+    ]
+    for late, said in faults:
+        rows_of([*given, {"text": "song"} | late], tmp_path / "in.jsonl")
+        assert main(["predict", str(model), place, "--out", str(tmp_path / "late.parquet")]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"in.jsonl: {said}" in line
+        assert "write the answers as .jsonl, which takes any row" in line
+        assert not (tmp_path / "late.parquet").exists()
+
+
+def test_kinds_of_a_parquets_columns_stay(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predicting, "PART", 2)
+    given = pd.DataFrame({"text": ["goal", "bank", "team"], "small": np.array([1, 2, 3], dtype=np.int8)})
+    given = given.assign(
+        late=[None, None, 2.5], day=pd.to_datetime(["2020-01-01"] * 3), kind=pd.Categorical(list("xyx"))
+    )
+    write(given, tmp_path / "in.parquet")
+    assert main(["predict", str(model), str(tmp_path / "in.parquet"), "--out", str(tmp_path / "out.parquet")]) == 0
+    pd.testing.assert_frame_equal(read(tmp_path / "out.parquet")[list(given)], given)
 
 
 BAD = "text,note\na goal,1\n,2\na bank,3\na song,4,5\nthe band,6\n"

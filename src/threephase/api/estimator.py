@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import shutil
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -14,12 +15,15 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from threephase.api.given import labels_of, texts_of
+from threephase.api.given import labels_of, seed_of, split_pair, texts_of
 from threephase.api.model import Model
 from threephase.api.training import experiment_of, train
 from threephase.artifacts.folders import COMPLETE, read_json, refuse_taken, write_json, writing
 from threephase.data.cleaning import clean
 from threephase.errors import CheckpointError, GivenError
+
+# Without a handler of its caller's, a line that the training logs goes nowhere: what went wrong is raised.
+logging.getLogger("threephase").addHandler(logging.NullHandler())
 
 ESTIMATOR = "estimator.json"  # beside a saved model: parameters, and what the classes were before they were names
 
@@ -37,7 +41,10 @@ class ThreePhaseClassifier(ClassifierMixin, BaseEstimator):
         validation_size: share of the texts that `fit` holds out to select by, where it is given none.
         cleaning: what texts go through before training, and again in `predict`.
         rare: what becomes of classes of too few texts: `error`, `keep_in_train`, `merge` into one, or `drop`.
-        random_state: seed of every draw; the same seed, texts and settings give the same weights.
+        random_state: seed of every draw; the same seed, texts and settings give the same weights. A generator of
+            numpy's gives one, None the generator that all of numpy shares.
+        threads: of the processor in `fit`. With one, as the grid's trainings have, weights are those of the grid and do
+            not depend on the machine's cores; None is as many as torch takes by itself.
         verbose: show a bar for each phase on a terminal.
 
     After `fit` or `load` there are `classes_` (K,), sorted, of the kind that the labels had.
@@ -56,7 +63,8 @@ class ThreePhaseClassifier(ClassifierMixin, BaseEstimator):
         validation_size: float = 0.2,
         cleaning: Literal["paper", "released"] = "paper",
         rare: Literal["error", "keep_in_train", "merge", "drop"] = "error",
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | np.random.Generator | None = 0,
+        threads: int | None = 1,
         verbose: bool = True,
     ) -> None:
         self.variant = variant
@@ -66,6 +74,7 @@ class ThreePhaseClassifier(ClassifierMixin, BaseEstimator):
         self.cleaning = cleaning
         self.rare = rare
         self.random_state = random_state
+        self.threads = threads
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, *, unlabelled: Any = None, validation: tuple[Any, Any] | None = None) -> Self:
@@ -83,8 +92,9 @@ class ThreePhaseClassifier(ClassifierMixin, BaseEstimator):
         labels = labels_of(y, len(texts))
         given = {"train": (texts, labels)}
         if validation is not None:
-            held_out = texts_of(validation[0], "validation texts")
-            given["validation"] = (held_out, labels_of(validation[1], len(held_out), "validation labels"))
+            held_out, known = split_pair(validation, "validation")
+            held_out = texts_of(held_out, "validation texts")
+            given["validation"] = (held_out, labels_of(known, len(held_out), "validation labels"))
         kind = labels.dtype.kind
         if any(of.dtype.kind != kind for _, of in given.values()):
             raise GivenError("validation labels: are of another kind than y; give both as texts, or both as numbers")
@@ -94,13 +104,16 @@ class ThreePhaseClassifier(ClassifierMixin, BaseEstimator):
         more = texts_of(unlabelled, "unlabelled") if unlabelled is not None else []
         if more:
             rows["unlabelled"] = self._rows(more, None, "unlabelled")
+        if self.threads is not None and not (isinstance(self.threads, int) and self.threads >= 1):
+            raise GivenError(f"threads: {self.threads!r} is no number of threads; give 1 or more, or None")
+        seed = seed_of(self.random_state)
         name, config = experiment_of(
-            self.variant, self.base_model, self.settings or {},
+            self.variant, self.base_model, {} if self.settings is None else self.settings,
             {"validation_size": self.validation_size, "cleaning": self.cleaning, "rare": self.rare},
-            self.random_state,
+            seed,
         )  # fmt: skip
         with TemporaryDirectory(prefix="threephase-") as place:
-            trained = train(config, name, rows, self.random_state, Path(place), self.verbose)
+            trained = train(config, name, rows, seed, Path(place), self.verbose, self.threads)
             self._take(trained, kind)
         return self
 
@@ -133,7 +146,8 @@ class ThreePhaseClassifier(ClassifierMixin, BaseEstimator):
         refuse_taken(out)
         with writing(out) as partial:
             _copy(self._model.folder, partial)
-            write_json(partial / ESTIMATOR, {"parameters": _plain(self.get_params()), "kind": self.classes_.dtype.kind})
+            parameters = _plain(self.get_params() | {"random_state": self._model.trained["seed"]})
+            write_json(partial / ESTIMATOR, {"parameters": parameters, "kind": self.classes_.dtype.kind})
         if not (out / ESTIMATOR).exists():
             raise CheckpointError(f"{out}: another process wrote there; name a new folder")
 
@@ -211,9 +225,12 @@ def _in_kind(names: list[str], kind: str) -> tuple[np.ndarray, np.ndarray]:
 def _copy(source: Path, out: Path, closed: bool = False) -> None:
     """What a model's folder holds; the file that closes it only where nothing is added."""
     left = shutil.ignore_patterns(*([] if closed else [COMPLETE]))
-    shutil.copytree(source, out, dirs_exist_ok=True, ignore=left)
+    # Contents alone: the libraries write weights for their owner to read, and a model is for others too.
+    shutil.copytree(source, out, dirs_exist_ok=True, ignore=left, copy_function=shutil.copyfile)
 
 
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as JSON has them: a path is its text."""
-    return json.loads(json.dumps(parameters, default=str))
+    """Parameters as JSON has them: a number of numpy's is a number, a path its text."""
+    return json.loads(
+        json.dumps(parameters, default=lambda value: value.item() if hasattr(value, "item") else str(value))
+    )

@@ -39,7 +39,8 @@ def export(model: Path, out: Path, onnx: bool = False) -> None:
         raise CheckpointError(f"{out}: is the model itself; name another folder")
     refuse_taken(out)
     with writing(out) as folder:
-        shutil.copytree(model, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(COMPLETE, CARD, ONNX))
+        left = shutil.ignore_patterns(COMPLETE, CARD, ONNX)
+        shutil.copytree(model, folder, dirs_exist_ok=True, ignore=left, copy_function=shutil.copyfile)
         for path in BESIDE:
             shutil.copyfile(path, folder / path.name)
         origin = origin_of(model)

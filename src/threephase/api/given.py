@@ -1,13 +1,17 @@
-"""Texts and labels as callers hold them: lists, and columns of numpy, pandas, polars and arrow."""
+"""Texts, labels and seeds as callers hold them: lists, and columns of numpy, pandas, polars and arrow."""
 
 from collections.abc import Iterable
+from operator import index
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from threephase.errors import GivenError
 
 SHOWN = 3
+MOST_SEEDS = 2**32
+LARGEST = np.iinfo(np.int64).max  # beyond it numpy takes whole numbers for fractions, and they are others
 
 
 def texts_of(given: Any, name: str = "X") -> list[str]:
@@ -15,7 +19,7 @@ def texts_of(given: Any, name: str = "X") -> list[str]:
 
     Raises GivenError for a single text, which is no column, and where an entry is missing or no text, by its place.
     """
-    if isinstance(given, str | bytes):
+    if _is_single(given):
         raise GivenError(f"{name}: a single text where a list of texts is expected; write [text]")
     values = _values(given, name)
     _refuse_missing(values, name)
@@ -27,23 +31,56 @@ def texts_of(given: Any, name: str = "X") -> list[str]:
 
 def labels_of(given: Any, texts: int, name: str = "y") -> np.ndarray:
     """The labels (n,) of so many texts. Raises GivenError where there are others, or one is missing."""
-    if isinstance(given, str | bytes):
+    if _is_single(given):
         raise GivenError(f"{name}: a single label where a list of labels is expected; write [label]")
     values = _values(given, name)
     if len(values) != texts:
         raise GivenError(f"{name}: {len(values)} labels for {texts} texts; give one for each")
     _refuse_missing(values, name)
     kinds = sorted({type(value).__name__ for value in values})
+    if kinds == ["int"] and max(map(abs, values)) > LARGEST:
+        raise GivenError(f"{name}: holds {max(values, key=abs)}, more than 64 bits have; give such numbers as texts")
     labels = np.asarray(values)
     if labels.ndim != 1:
         raise GivenError(f"{name}: an entry holds several labels; give one for each text")
     if labels.dtype.kind == "f" and not (labels == labels.round()).all():
         raise GivenError(f"{name}: Unknown label type: holds fractions, as of a measure; give classes")
-    if labels.dtype.kind not in "iubfU" or (labels.dtype.kind == "U" and len(kinds) > 1):
+    mixed = len(kinds) > 1 and (labels.dtype.kind == "U" or "bool" in kinds)
+    if labels.dtype.kind not in "iubfU" or mixed:
         raise GivenError(
             f"{name}: holds {' and '.join(kinds)}; give labels of one kind: texts, whole numbers, booleans"
         )
     return labels
+
+
+def split_pair(given: Any, name: str) -> tuple[Any, Any]:
+    """Texts and their labels, given as two. Raises GivenError for anything else."""
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise GivenError(f"{name}: is no pair; give (texts, labels)")
+    return given[0], given[1]
+
+
+def seed_of(given: Any) -> int:
+    """A seed as scikit-learn means `random_state`: a number, or what one is drawn from; None is numpy's own generator.
+
+    Raises GivenError for anything else.
+    """
+    if given is None or isinstance(given, np.random.RandomState):
+        return int(check_random_state(given).randint(MOST_SEEDS, dtype=np.int64))
+    if isinstance(given, np.random.Generator):
+        return int(given.integers(MOST_SEEDS))
+    try:
+        seed = index(given)
+    except TypeError:
+        seed = -1
+    if not 0 <= seed < MOST_SEEDS:
+        raise GivenError(f"random_state: {given!r} is no seed; give a whole number from 0 to {MOST_SEEDS - 1}, or None")
+    return seed
+
+
+def _is_single(given: Any) -> bool:
+    """Whether it is one text and no column, also as numpy wraps it."""
+    return isinstance(given, str | bytes) or (isinstance(given, np.ndarray) and given.ndim == 0)
 
 
 def _values(given: Any, name: str) -> list[Any]:
@@ -58,7 +95,7 @@ def _values(given: Any, name: str) -> list[Any]:
     for listing in ("to_pylist", "to_list", "tolist"):  # of arrow, of pandas and polars, of numpy
         if hasattr(given, listing):
             return list(getattr(given, listing)())
-    if isinstance(given, dict) or not isinstance(given, Iterable):
+    if isinstance(given, dict | set | frozenset) or not isinstance(given, Iterable):  # a set has no order
         raise GivenError(f"{name}: {type(given).__name__} is no list; give a list or a column")
     return list(given)
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from threephase.api.estimator import ESTIMATOR
 from threephase.api.model import SETTINGS
+from threephase.api.training import experiment_of
 from threephase.artifacts import layout
 from threephase.artifacts.folders import COMPLETE, DATASET, ORIGIN, read_hashes, read_json, sha256_json
 from threephase.data.packages import package_folder
-from threephase.errors import UserError
+from threephase.errors import GivenError, UserError
 from threephase.experiment.recipe import Recipe
 
 METRICS = "metrics.json"
@@ -81,14 +82,25 @@ def _saw_test(checkpoint: Path) -> bool:
 
 
 def _of_estimator(parameters: dict[str, Any]) -> Origin:
-    """What the parameters of a saved estimator tell of its base model: a folder, a hub's name, or a config's block."""
+    """What the parameters of a saved estimator tell of its phases and of its base model: a folder, a hub's name, or a
+    config's block.
+    """
     given = parameters["base_model"]
     if isinstance(given, dict):
         place = given
     else:
         place = {"path": given} if Path(given).is_dir() or given.count("/") != 1 else {"hub": given}
     name = Path(place.get("hub") or place.get("package") or place["path"]).name
-    return Origin(base=BaseModel(name, place.get("hub"), _licence(place)))
+    return Origin(_recipe_of(parameters["variant"]), base=BaseModel(name, place.get("hub"), _licence(place)))
+
+
+def _recipe_of(variant: Any) -> Recipe | None:
+    """The phases of an estimator's variant; None for one that came from a run's folder, which is called after that."""
+    try:
+        name, config = experiment_of(variant, {"path": "-"}, {}, {}, seed=0)
+    except GivenError:
+        return None
+    return config.recipe_of(name)
 
 
 def _counts(described: dict[str, Any]) -> dict[str, int]:

@@ -8,7 +8,8 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from itertools import islice
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
@@ -20,6 +21,8 @@ from threephase.data.files import LARGEST_FIELD, LONGEST_BEGINNING, Quotes, refu
 from threephase.errors import DataError
 
 PIPE = "-"
+TAKES_ANY = "write the answers as .jsonl, which takes any row"
+GZIPPED = b"\x1f\x8b"  # how such a file begins
 
 
 class Row(NamedTuple):
@@ -27,6 +30,22 @@ class Row(NamedTuple):
 
     line: int
     values: dict[str, Any]
+
+
+@dataclass
+class Rows(Iterator[Row]):
+    """Rows one after another, and the kinds of their columns where the file says these."""
+
+    each: Iterator[Row]
+    schema: pa.Schema | None = None
+
+    def __next__(self) -> Row:
+        return next(self.each)
+
+
+def called(place: str) -> str:
+    """What to call a place of rows in a message."""
+    return "what was piped in" if place == PIPE else place
 
 
 def format_of(place: str, given: str | None) -> str:
@@ -42,29 +61,37 @@ def format_of(place: str, given: str | None) -> str:
 
 
 @contextmanager
-def reading(place: str, kind: str, encoding: str = "utf-8-sig", quotes: Quotes = "double") -> Iterator[Iterator[Row]]:
-    """The rows of a file, or of what is piped in (`-`), one after another.
+def reading(place: str, kind: str, encoding: str = "utf-8-sig", quotes: Quotes = "double") -> Iterator[Rows]:
+    """The rows of a file, or of what is piped in (`-`), one after another; gzipped ones by how they begin.
 
     Raises DataError, with file and line, for what cannot be read.
     """
+    piped, place = place == PIPE, called(place)
     try:
-        stream = sys.stdin.buffer if place == PIPE else _opened(Path(place))
+        stream: Any = sys.stdin.buffer if piped else _opened(Path(place))
     except OSError as error:
         raise _unreadable(place, error) from None
-    with nullcontext() if place == PIPE else stream:
+    with nullcontext() if piped else stream:
+        plain = _unpacked(stream, place, kind)
         if kind == "parquet":
-            rows = _parquet(stream)
-        else:
-            text = io.TextIOWrapper(stream, encoding=encoding, newline="")
-            rows = _jsonl(text) if kind == "jsonl" else _separated(place, text, kind, quotes)
-        yield _guarded(place, rows)
+            file = _parquet_file(place, plain)
+            yield Rows(_guarded(place, _parquet(file)), file.schema_arrow)
+            return
+        text = io.TextIOWrapper(plain, encoding=encoding, newline="")
+        yield Rows(_guarded(place, _jsonl(text) if kind == "jsonl" else _separated(place, text, kind, quotes)))
 
 
-def _opened(path: Path) -> Any:
-    stream = path.open("rb")
-    if path.name.lower().endswith(".gz"):
+def _opened(path: Path) -> IO[bytes]:
+    return path.open("rb")
+
+
+def _unpacked(stream: Any, place: str, kind: str) -> Any:
+    """What is in a stream. Raises DataError for a file that is something else than its name says."""
+    name, beginning = place.lower(), stream.peek(LONGEST_BEGINNING)[:LONGEST_BEGINNING]
+    if name.endswith(".gz") or beginning.startswith(GZIPPED):
         return gzip.open(stream)
-    refuse_other_kind(path, stream.peek(LONGEST_BEGINNING)[:LONGEST_BEGINNING])
+    if name.endswith(f".{kind}"):  # else --format says it, and is believed
+        refuse_other_kind(Path(place), beginning)
     return stream
 
 
@@ -120,8 +147,14 @@ def _jsonl(text: io.TextIOWrapper) -> Iterator[Row]:
         yield Row(line, values if isinstance(values, dict) else {"": "no object of JSON"})
 
 
-def _parquet(stream: IO[bytes]) -> Iterator[Row]:
-    file = pq.ParquetFile(stream if stream.seekable() else io.BytesIO(stream.read()))
+def _parquet_file(place: str, stream: IO[bytes]) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(stream if stream.seekable() else io.BytesIO(stream.read()))
+    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+        raise _unreadable(place, error) from None
+
+
+def _parquet(file: pq.ParquetFile) -> Iterator[Row]:
     number = 0
     for batch in file.iter_batches(batch_size=1024):
         for values in batch.to_pylist():
@@ -143,25 +176,40 @@ class Writer(Protocol):
 
 
 @contextmanager
-def writing_rows(place: Path | None, kind: str) -> Iterator[Writer]:
-    """A place for rows: a file, also gzipped by its name; None is what is piped out."""
+def writing_rows(place: Path | None, kind: str, given: str, schema: pa.Schema | None = None) -> Iterator[Writer]:
+    """A place for rows: a file, also gzipped by its name; None is what is piped out.
+
+    A table's columns, and in .parquet their kinds, are those of the first rows that are written, and of `schema`. Its
+    writer raises DataError, which names `given`, for a later row with others; .jsonl takes any.
+    """
     if kind == "parquet":
         target: Any = place if place else sys.stdout.buffer
-        with _ParquetRows(target) as rows:
+        with _ParquetRows(target, given, schema) as rows:
             yield rows
         return
     if place is None:
-        yield _TextRows(sys.stdout, kind)
+        yield _TextRows(sys.stdout, kind, given)
         sys.stdout.flush()
         return
     opened = gzip.open if place.name.lower().endswith(".gz") else open
     with opened(place, "wt", encoding="utf-8", newline="") as stream:
-        yield _TextRows(stream, kind)
+        yield _TextRows(stream, kind, given)
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The columns that any of the rows has, as they first come."""
+    return list(dict.fromkeys(chain.from_iterable(rows)))
+
+
+def _refuse_others(rows: Sequence[dict[str, Any]], columns: Sequence[str], given: str) -> None:
+    others = [name for name in _columns(rows) if name not in columns]
+    if others:
+        raise DataError(f"{given}: column '{others[0]}' begins after some thousand rows without it; {TAKES_ANY}")
 
 
 class _TextRows:
-    def __init__(self, stream: Any, kind: str) -> None:
-        self.stream, self.kind = stream, kind
+    def __init__(self, stream: Any, kind: str, given: str) -> None:
+        self.stream, self.kind, self.given = stream, kind, given
         self.table: Any = None
 
     def write(self, rows: Sequence[dict[str, Any]]) -> None:
@@ -171,24 +219,44 @@ class _TextRows:
             return
         if self.table is None:
             separator = "\t" if self.kind == "tsv" else ","
-            self.table = csv.DictWriter(self.stream, list(rows[0]), delimiter=separator, lineterminator="\n")
+            self.table = csv.DictWriter(self.stream, _columns(rows), delimiter=separator, lineterminator="\n")
             self.table.writeheader()
+        _refuse_others(rows, self.table.fieldnames, self.given)
         self.table.writerows(rows)
 
 
 class _ParquetRows:
-    def __init__(self, target: Any) -> None:
-        self.target = target
+    def __init__(self, target: Any, given: str, schema: pa.Schema | None) -> None:
+        self.target, self.given, self.known = target, given, schema
         self.writer: pq.ParquetWriter | None = None
 
     def __enter__(self) -> "_ParquetRows":
         return self
 
     def write(self, rows: Sequence[dict[str, Any]]) -> None:
-        table = pa.Table.from_pylist(list(rows), schema=self.writer.schema if self.writer else None)
         if self.writer is None:
-            self.writer = pq.ParquetWriter(self.target, table.schema)
-        self.writer.write_table(table)
+            fields = [self._field(name, rows) for name in _columns(rows)]
+            self.writer = pq.ParquetWriter(self.target, pa.schema(fields))
+        schema = self.writer.schema
+        _refuse_others(rows, schema.names, self.given)
+        columns = [self._column(field.name, rows, field.type) for field in schema]
+        self.writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+
+    def _field(self, name: str, rows: Sequence[dict[str, Any]]) -> pa.Field:
+        if self.known is not None and name in self.known.names:
+            return pa.field(name, self.known.field(name).type)
+        kind = self._column(name, rows, None).type
+        return pa.field(name, pa.string() if pa.types.is_null(kind) else kind)  # a later row may have a text
+
+    def _column(self, name: str, rows: Sequence[dict[str, Any]], kind: pa.DataType | None) -> pa.Array:
+        values = [row.get(name) for row in rows]
+        whole = kind is not None and pa.types.is_integer(kind)
+        try:
+            if whole and any(isinstance(value, float) for value in values):  # arrow would cut 2.5 to 2, silently
+                raise pa.ArrowInvalid(name)
+            return pa.array(values, type=kind)
+        except (pa.ArrowException, OverflowError):
+            raise DataError(f"{self.given}: column '{name}' holds values of several kinds; {TAKES_ANY}") from None
 
     def __exit__(self, *_: object) -> None:
         if self.writer:

@@ -22,16 +22,25 @@ from threephase.data.hub import download_model
 from threephase.data.splits import split
 from threephase.data.store import write_dataset
 from threephase.encoders.base_model import make_base_model
-from threephase.errors import ConfigError, DataError, GivenError
+from threephase.errors import ConfigError, DataError, GivenError, UserError
 from threephase.experiment.config import Config
 from threephase.experiment.reading import load
 from threephase.phases.all import PHASES
 from threephase.phases.run import run_phase
 
-DATASET, BASE_MODEL, PLAIN = "given", "base", "FT"
-PLACES = {  # how an error of the config's reader is told to somebody who wrote none
-    "hyperparameters.default.": "settings: ", f"models.{BASE_MODEL}": "base_model", f"datasets.{DATASET}.": "",
-}  # fmt: skip
+DATASET, BASE_MODEL, OWN, PLAIN = "given", "base", "own", "FT"
+# What errors name in the words of a config, and what it is called here, where nobody wrote one.
+IN_PYTHON = {
+    "hyperparameters.default.": "settings: ",
+    "hyperparameters.default": "settings",
+    f"models.{BASE_MODEL}": "base_model",
+    f"datasets.{DATASET}.": "",
+    f"variants.{OWN}": "variant",
+    "merge it by `source.label_map`, ": "",
+    ", or map them under `source.label_map`": "",
+    "check `models` in the config": "name another one as `base_model`",
+    "name local copies by `data_root` and `model_root`": "give the folder of a copy as `base_model`",
+}
 
 # The paper's variants (Tables 3 and 4) by their names.
 VARIANTS: dict[str, Any] = {
@@ -64,9 +73,13 @@ def experiment_of(
     """
     if isinstance(variant, str) and variant not in VARIANTS:
         raise GivenError(f"variant: unknown '{variant}'; known are {', '.join(VARIANTS)}, or give a list of phases")
-    name, steps = (variant, VARIANTS[variant]) if isinstance(variant, str) else ("own", variant)
+    if not isinstance(variant, str | list | tuple | Mapping):
+        raise GivenError(f"variant: {variant!r} is none; give a name ({', '.join(VARIANTS)}) or a list of phases")
+    if not isinstance(settings, Mapping):
+        raise GivenError(f"settings: {settings!r} are none; give a dict as {{'all': {{'max_length': 64}}}}")
+    name, steps = (variant, VARIANTS[variant]) if isinstance(variant, str) else (OWN, variant)
     nowhere = {"train": DATASET, "test": DATASET}  # the rows are given, and none of them for a test
-    try:
+    with in_words_of_python():
         config = load(
             {
                 "datasets": {DATASET: {"source": nowhere, **dataset}},
@@ -76,40 +89,53 @@ def experiment_of(
                 "hyperparameters": {"default": dict(settings)},
             }
         )
-    except ConfigError as error:
-        said = "; ".join(line.removeprefix("config: ") for line in str(error).splitlines())
-        for place, meant in PLACES.items():
-            said = said.replace(place, meant)
-        raise GivenError(said) from None
     return name, config
+
+
+@contextmanager
+def in_words_of_python() -> Iterator[None]:
+    """Errors of the workflow's parts, told to somebody who wrote no config: the same kind, or GivenError for what was
+    given in place of a config and of files.
+    """
+    try:
+        yield
+    except UserError as error:
+        said = "; ".join(line.removeprefix("config: ") for line in str(error).splitlines())
+        for place, meant in IN_PYTHON.items():
+            said = said.replace(place, meant)
+        kind = GivenError if isinstance(error, ConfigError | DataError) else type(error)
+        raise kind(said) from None
 
 
 def _place_of(base_model: str | Path | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(base_model, Mapping):
         return dict(base_model)
-    if isinstance(base_model, Path) or Path(base_model).is_dir():
+    if isinstance(base_model, Path) or (isinstance(base_model, str) and Path(base_model).is_dir()):
         return {"path": str(Path(base_model).absolute())}
-    if base_model.count("/") == 1 and not base_model.startswith((".", "~", "/")):
+    if isinstance(base_model, str) and base_model.count("/") == 1 and not base_model.startswith((".", "~", "/")):
         return {"hub": base_model}
     raise GivenError(f"base_model: no folder {base_model!r}, nor a hub's owner/name")
 
 
 def train(
-    config: Config, variant: str, rows: Mapping[str, pd.DataFrame], seed: int, folder: Path, verbose: bool
+    config: Config,
+    variant: str,
+    rows: Mapping[str, pd.DataFrame],
+    seed: int,
+    folder: Path,
+    verbose: bool,
+    threads: int | None = 1,
 ) -> Path:
     """Train all phases of a variant below `folder`, and give the place of its classifier.
 
     `rows` are `train`, and where there are any `validation` and `unlabelled`, with the columns `text`, `label` and
-    `place`. The caller's random generators stay as they were. Raises UserError as the grid's jobs do, and GivenError
-    where the training diverged.
+    `place`. `threads` are of the processor; None is as many as torch has. The caller's random generators and threads
+    stay as they were. Raises UserError as the grid's jobs do, and GivenError where the training diverged.
     """
     settings = config.dataset_settings(DATASET)
     data, base = layout.data(DATASET, folder), layout.base_model(BASE_MODEL, folder)
-    try:
+    with in_words_of_python(), _undisturbed_draws(), _in_threads(threads), _said_by(verbose):
         write_dataset(data, split(dict(rows), settings, tested=False), settings, {"kind": "given"})
-    except DataError as error:
-        raise GivenError(str(error)) from None
-    with _undisturbed_draws(), _said_by(verbose):
         if layout.reads_base_model(config.recipe_of(variant)):
             _make_base_model(config, folder, base)
         for recipe in config.recipe_of(variant).prefixes:
@@ -130,6 +156,7 @@ def train(
 def _make_base_model(config: Config, folder: Path, out: Path) -> None:
     given, downloaded = config.model_settings(BASE_MODEL), None
     if given.hub is not None:
+        print(f"downloading the base model {given.hub}", file=console.terminal, flush=True)
         downloaded = layout.downloaded_model(BASE_MODEL, folder)
         with writing(downloaded, closing=ORIGIN) as partial:
             download_model(given, partial)
@@ -145,6 +172,17 @@ def _undisturbed_draws() -> Iterator[None]:
         yield
     random.setstate(ours)
     np.random.set_state(numpys)
+
+
+@contextmanager
+def _in_threads(threads: int | None) -> Iterator[None]:
+    """So many threads of torch, and afterwards as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

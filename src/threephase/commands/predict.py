@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from tqdm import tqdm
 
 from threephase.api.model import Model
-from threephase.api.rows import PIPE, Row, format_of, in_parts, reading, writing_rows
+from threephase.api.rows import PIPE, Row, called, format_of, in_parts, reading, writing_rows
 from threephase.artifacts.folders import writing_file
 from threephase.commands.columns import column_of
 from threephase.data.files import Quotes
@@ -71,6 +71,7 @@ def predict(
     Raises UserError for a bad row, by its line, unless these are to be skipped.
     """
     kind_in, kind_out = format_of(given.place, given.format), _format_out(out, out_format, given)
+    _refuse_taken(out, given.place)
     model, counted = Model(folder), Counted()
     if calibrated:
         model.probabilities([], calibrated)  # a model without a temperature is refused before a row is read
@@ -78,7 +79,7 @@ def predict(
     with (
         reading(given.place, kind_in, given.encoding, given.quotes) as rows,
         place as path,
-        writing_rows(path, kind_out) as answers,
+        writing_rows(path, kind_out, called(given.place), rows.schema) as answers,
         tqdm(unit="row", disable=None, file=sys.stderr) as bar,
     ):
         for part in in_parts(_good(rows, given, counted), PART):
@@ -93,8 +94,18 @@ def predict(
             counted.undecided += int((probabilities.max(axis=1) < min_confidence).sum())
             bar.update(len(part))
         if not counted.rows:
-            raise DataError(f"{given.place}: holds no row{' but bad ones' if counted.bad else ''}; add rows")
+            raise DataError(f"{called(given.place)}: holds no row{' but bad ones' if counted.bad else ''}; add rows")
     return counted
+
+
+def _refuse_taken(out: str, place: str) -> None:
+    """The rows themselves would go, and with `--skip-bad` some of them for good."""
+    if out == PIPE:
+        return
+    if Path(out).is_dir():
+        raise DataError(f"{out}: is a folder; name a file for the answers")
+    if place != PIPE and Path(out).exists() and Path(place).exists() and Path(out).samefile(place):
+        raise DataError(f"{out}: is the file of the rows themselves; name another one for the answers")
 
 
 def _format_out(out: str, wanted: str | None, given: Given) -> str:
@@ -120,7 +131,7 @@ def _good(rows: Iterator[Row], given: Given, counted: Counted) -> Iterator[tuple
             yield row, str(value), None if label is None else _label(row.values.get(label))
             continue
         counted.bad += 1
-        told = printable(f"{given.place}: line {row.line}: {fault}")
+        told = printable(f"{called(given.place)}: line {row.line}: {fault}")
         if not given.skip_bad:
             raise DataError(f"{told}; correct it, or leave such rows out by --skip-bad")
         if counted.bad <= 3:
@@ -141,7 +152,7 @@ def _answer(
         said |= {f"{PROBABILITY}_{name}": round(float(p), 6) for name, p in zip(classes, probabilities, strict=True)}
     taken = sorted(said.keys() & row.values.keys())
     if taken:
-        raise DataError(f"{place}: has a column '{taken[0]}' already; rename it")
+        raise DataError(f"{called(place)}: has a column '{taken[0]}' already; rename it")
     return row.values | said
 
 
@@ -157,19 +168,19 @@ def evaluate(folder: Path, given: Given) -> dict[str, Any]:
     with reading(given.place, kind, given.encoding, given.quotes) as rows:
         first = next(rows, None)
         if first is None:
-            raise DataError(f"{given.place}: holds no row; add rows")
+            raise DataError(f"{called(given.place)}: holds no row; add rows")
         label = column_of("label", given.label, list(first.values))
         labelled = Given(**{**vars(given), "label": label})
         with tqdm(unit="row", disable=None, file=sys.stderr) as bar:
             for part in in_parts(_good(_again(first, rows), labelled, counted), PART):
                 for row, _, gold in part:
                     if gold is None:
-                        raise DataError(f"{given.place}: line {row.line}: no label in column '{label}'; add it")
+                        raise DataError(f"{called(given.place)}: line {row.line}: no label in column '{label}'; add it")
                     truth.append(gold)
                 found.append(model.probabilities([text for _, text, _ in part]))
                 bar.update(len(part))
     if not truth:
-        raise DataError(f"{given.place}: {counted.bad} bad rows and no other; add labelled rows")
+        raise DataError(f"{called(given.place)}: {counted.bad} bad rows and no other; add labelled rows")
     names = [*model.classes, *sorted(set(truth) - set(model.classes))]
     places = {name: place for place, name in enumerate(names)}
     gold, probabilities = np.array([places[name] for name in truth]), np.concatenate(found)
