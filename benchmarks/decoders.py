@@ -73,7 +73,7 @@ def _kept(found: dict[str, Any]) -> dict[str, float]:
         for key in path:
             value = value.get(key, {})
         if value != {}:
-            kept[name] = round(value, 3)
+            kept[name] = round(value, 4)
     return kept
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import gpu
+from benchmarks.decoders import compare
 from benchmarks.paths import BATCH, PHASES, Stopwatch, ours
 from benchmarks.texts import pieces
 
@@ -58,3 +59,11 @@ def test_what_a_gpu_made_of_phases_is_a_page_that_names_what_is_too_far_apart() 
     assert "| dae     | 0.10%" in page
     assert "| ft      | 50.00%, TOO MUCH |" in page
     assert "| dae     | 32       | ours   | 50.0" in page
+
+
+def test_both_decoders_are_compared_on_the_same_texts() -> None:
+    untouched, own, small = compare(texts=20, steps=2, seeds=[1], judged=20)
+    assert (untouched["decoder"], own["decoder"], small["decoder"]) == ("none", "own", "small")
+    assert "gain" not in untouched
+    assert own["gain"] != small["gain"]
+    assert all(0 <= row["knn"] <= 1 for row in (untouched, own, small))
