@@ -146,6 +146,8 @@ def test_a_name_may_be_given_and_a_bad_one_writes_nothing(
         assert (code, error.count("\n")) == ((2, 1) if given else (0, 0))
         assert said in error
         assert Path("own.yaml").exists() == (not given)
+    assert main(["init", "rows.csv", "--name", "a/b"]) == 2  # which would also name the config
+    assert "'a/b' becomes part of a path" in capsys.readouterr().err
     Path("own.yaml").unlink()
     assert main(["init", "rows.csv", "--name", "Mine-1"]) == 0
     assert list(read([Path("Mine-1.yaml")]).datasets) == ["Mine-1"]

@@ -362,14 +362,19 @@ def refuse_taken(out: Path) -> None:
         raise ConfigError(f"{out.parent}: no such folder; make it, or name another file with --out")
 
 
-def checked_text(found: OwnData, text: str) -> str:
-    """The text of a config that works. Raises ConfigError for a name that cannot be a dataset's."""
-    if found.name in TAKEN:
-        raise ConfigError(f"--name {found.name}: the workflow has a target of that name; give another --name")
+def refuse_name(name: str) -> None:
+    """Raise ConfigError for a name that cannot be a dataset's."""
+    if name in TAKEN:
+        raise ConfigError(f"--name {name}: the workflow has a target of that name; give another --name")
     try:
-        path_part(found.name)
+        path_part(name)
     except ValueError as error:
         raise ConfigError(f"--name: {error}") from None
+
+
+def checked_text(found: OwnData, text: str) -> str:
+    """The text of a config that works. Raises ConfigError for a name that cannot be a dataset's."""
+    refuse_name(found.name)
     given: dict[str, Any] = yaml.safe_load(text)
     config = load(given)
     written = config.datasets[found.name].source if found.name in config.datasets else None

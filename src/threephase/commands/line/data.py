@@ -39,11 +39,13 @@ def add_commands(commands: Any) -> None:
 def _init(arguments: argparse.Namespace) -> int:
     from shlex import quote
 
-    from threephase.commands.own_data import look_at, refuse_taken, shown_name, write_config
+    from threephase.commands.own_data import look_at, refuse_name, refuse_taken, shown_name, write_config
     from threephase.console import own_name
 
     if arguments.out:
         refuse_taken(arguments.out)
+    if arguments.name:
+        refuse_name(arguments.name)
     named = {split: path for split in ("validation", "test", "unlabelled") if (path := getattr(arguments, split))}
     found = look_at(arguments.data, arguments.text, arguments.label, arguments.encoding, arguments.name, named)
     out = arguments.out or Path(f"{found.name}.yaml")
