@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from threephase.audit.findings import audit, doubts_about_labels, findings, token_lengths
+from threephase.audit.findings import _MISREAD, audit, doubts_about_labels, findings, token_lengths
 from threephase.audit.remarks import differences, remarks
 from threephase.data.splits import SplitData, split
 from threephase.settings.dataset import DatasetSettings, Fold, Limits, RepeatedFolds, Source
@@ -65,6 +65,14 @@ def test_lengths_residue_and_undecodable_characters() -> None:
     tokens = token_lengths(data(), lambda texts: np.array([len(text) for text in texts]), 11)
     # over 11 characters: one two three (13) ×2, b <i class=x>1 (14), shared  text (12)
     assert (tokens["max"], tokens["share_cut"]) == (14, pytest.approx(4 / 20))
+
+
+@pytest.mark.parametrize("text", ["café", "naïve", "ça va", "über", "it’s", "– so", "20°", "“no”", "señor", "£5"])
+def test_utf8_that_was_read_as_cp1252_is_remarked_and_what_is_right_is_not(text: str) -> None:
+    misread = text.encode().decode("cp1252", errors="ignore")
+    assert _MISREAD.search(f"well {misread} then"), misread
+    for right in (f"well {text} then", "NÃO SÃO", "FORÊT « ÂGE »", "voilà\u00a0»", "100 €"):
+        assert not _MISREAD.search(right)
 
 
 def test_findings_are_lines_for_people_and_none_where_all_is_well() -> None:

@@ -18,6 +18,9 @@ from threephase.settings.dataset import SPLITS
 _HTML = re.compile(r"</?[a-zA-Z][^<>]*>|&(#\d+|\w+);|(?<!\w)#\d+;|\b(quot|amp|lt|gt|nbsp);")
 # The replacement character, and control characters that only a wrong encoding leaves.
 _UNDECODABLE = re.compile("[\ufffd\x7f-\x9f\x00-\x08\x0b\x0c\x0e-\x1f]")
+# What UTF-8 comes to that was read as cp1252 and saved so: two or three signs for one letter or quotation mark.
+_CONTINUED = "\\x80-\\xbf\\u0152-\\u0192\\u02c6\\u02dc\\u2013-\\u2122"
+_MISREAD = re.compile(rf"\w*(?:\u00c3[{_CONTINUED}]|\u00c2[\u00a1-\u00bf]|\u00e2\u20ac[{_CONTINUED}])\w*")
 EXAMPLES = 3
 # One of these stands in most English texts of some length, and is no word of the languages nearest to English.
 _ENGLISH = re.compile(r"\b(the|and|that|with|this|for)\b", re.IGNORECASE)
@@ -27,6 +30,12 @@ LEAST_LONG = 20  # such texts, below which nothing is said
 # Words for yes and no, in which one file may write what another one writes as a number.
 _JOINED = re.compile(r"(?<=[^\W_])[\s_\u2010-\u2015-]+(?=[^\W_])")  # what joins two words
 _TRUTH = {"true": "1", "yes": "1", "false": "0", "no": "0"}
+
+RESIDUES = {
+    "html": "HTML residue",
+    "undecodable": "undecodable characters",
+    "misread": "letters of UTF-8 that were read as cp1252 before they were saved",
+}
 
 Tokens = Callable[[list[str]], np.ndarray]  # texts -> tokens of each, special ones counted, nothing cut
 
@@ -63,6 +72,7 @@ def audit(data: SplitData, ratios: dict[str, tuple[float, float]]) -> dict[str, 
         "english": _english(data.splits["train"]["text"]),
         "html": _matching(data, _HTML),
         "undecodable": _matching(data, _UNDECODABLE),
+        "misread": _matching(data, _MISREAD),
     }
 
 
@@ -216,7 +226,7 @@ def findings(audit: dict[str, Any], dataset: dict[str, Any]) -> list[str]:
     if audit["imbalance"]["ratio"] > 1:
         lines.append(_imbalance_line(audit["imbalance"]))
     lines += notes_on_words(audit)
-    for what, name in (("html", "HTML residue"), ("undecodable", "undecodable characters")):
+    for what, name in RESIDUES.items():
         if any(audit[what]["rows"].values()):
             examples = ", ".join(map(repr, audit[what]["examples"]))
             lines.append(f"rows with {name}: {_counts(audit[what]['rows'])}; such as {examples}")

@@ -12,7 +12,7 @@ import yaml
 from tokenizers import Tokenizer
 
 from threephase.artifacts import layout
-from threephase.audit.findings import audit, doubts_about_labels, notes_on_words
+from threephase.audit.findings import RESIDUES, audit, doubts_about_labels, notes_on_words
 from threephase.commands.columns import LONGEST_NAME, columns_among, shown_name
 from threephase.commands.parts import part_named, parts_of
 from threephase.data.files import columns_of, content_of, decode, read_file, separator_of
@@ -123,6 +123,8 @@ def _look_at(parts: dict[str, Path], text: str | None, label: str | None, encodi
         remarks.append(
             f"{sum(found['undecodable']['rows'].values()):,} rows hold undecodable characters; right encoding?"
         )
+    if misread := sum(found["misread"]["rows"].values()):
+        remarks.append(f"{misread:,} rows hold {RESIDUES['misread']}, such as {found['misread']['examples'][0]!r}")
     if empty:
         remarks.append(f"{empty:,} rows without text; `drop_empty` leaves them out")
     leaks = sum(
