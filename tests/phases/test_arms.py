@@ -10,6 +10,7 @@ import torch
 from trainings import settings_of, train
 
 from threephase.artifacts.folders import writing
+from threephase.data.store import Splits
 from threephase.encoders.encoder import load_encoder, save_encoder
 from threephase.encoders.tokens import tokenise
 from threephase.method.losses import ReconstructionLoss
@@ -18,9 +19,11 @@ from threephase.phases import dae
 from threephase.phases.contrastive import CL
 from threephase.phases.dae import DAE, RandomVectors, StagedBatches
 from threephase.phases.finetune import FT
+from threephase.phases.joint import JOINT
 from threephase.phases.run import Phase
 from threephase.seeding import generator
 from threephase.training.batches import Key, ShuffledBatches
+from threephase.training.loop import _groups
 
 ARMS: list[tuple[Phase, dict[str, Any]]] = [
     (DAE, {"tied": False}),
@@ -154,6 +157,31 @@ def test_phase_1_may_follow_phase_2(base_models: dict[str, Path], dataset: Path,
     train(FT, dataset, first, out / "cl.dae.ft", max_epochs=1)
     assert len(list(load_encoder(first).children())) == 4  # projection, and bottleneck on top of it
     assert settings_of(first)["report"]["texts"]
+
+
+@pytest.mark.parametrize(
+    ("phase", "changes", "rates"),
+    [
+        (DAE, {"decoder": "small"}, {"decoder": 1e-2}),
+        (DAE, {"decoder": "small", "decoder_lr": 3e-3}, {"decoder": 3e-3}),
+        (DAE, {"decoder": "own"}, {}),
+        (DAE, {"decoder": "own", "decoder_lr": 3e-3}, {"decoder": 3e-3}),
+        (DAE, {"objective": "masked_language"}, {}),
+        (JOINT, {"decoder": "small"}, {"reconstruction.decoder": 1e-2}),
+    ],
+)
+def test_a_decoder_that_begins_at_random_learns_ten_times_as_fast_with_all_that_is_its_own(
+    lively: Path, dataset: Path, phase: Phase, changes: dict[str, Any], rates: dict[str, float]
+) -> None:
+    encoder = load_encoder(lively)
+    settings = phase.settings(lr=1e-3, max_length=16, epochs=1, engine="library", **changes)
+    task = phase.prepare(encoder, Splits(dataset), settings, 1).task
+    assert task.rates == pytest.approx(rates)
+    shared = {id(weight) for weight in encoder.parameters()}
+    fast = {id(weight) for group in _groups(task.model, 0.0, 1e-3, task.rates) if group["peak"] != 1e-3
+            for weight in group["params"]}  # fmt: skip
+    own = {id(weight) for name, weight in task.model.named_parameters() if ".decoder." in f".{name}"} - shared
+    assert fast == (own if rates else set())
 
 
 def test_what_auto_comes_to_is_the_same_training(base_models: dict[str, Path], dataset: Path, tmp_path: Path) -> None:

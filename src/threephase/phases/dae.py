@@ -30,6 +30,9 @@ from threephase.training.task import Measured, Task
 SHAPES_TEXTS = frozenset({"use_unlabelled", "noise_window", "words", "decoder"})
 
 
+NEW_LAYERS = 10  # times the learning rate, for layers that begin at random under pretrained ones
+
+
 class StagedKey(NamedTuple):
     """An item, and whether its step is the decoder's alone."""
 
@@ -137,6 +140,7 @@ def prepare(encoder: SentenceTransformer, data: Splits, settings: DaeSettings, s
     if alone and isinstance(noised, NoisedTexts):
         train = StagedTexts(noised)
         batches = StagedBatches(batches.rows, batches.batch_size, seed, batches.purpose, alone)
+    rate = decoder_rate(loss, settings, settings.lr)
     task = Task(
         model=loss,
         train=train,
@@ -145,6 +149,7 @@ def prepare(encoder: SentenceTransformer, data: Splits, settings: DaeSettings, s
         collate=partial(collate, loss.encode, vectors=vectors),
         epochs=epochs,
         evaluations=settings.evaluations,
+        rates={"decoder": rate} if rate else {},
     )
     return Prepared(
         task,
@@ -153,6 +158,15 @@ def prepare(encoder: SentenceTransformer, data: Splits, settings: DaeSettings, s
         report={"texts": len(texts), "validation_texts": len(validation), **report},
         save_more=loss.save_decoder if isinstance(loss, ReconstructionLoss) else None,
     )
+
+
+def decoder_rate(
+    loss: ReconstructionLoss | MaskedLanguageLoss, settings: ReconstructionSettings, lr: float
+) -> float | None:
+    """The learning rate of what a decoder has of its own; None where that is the phase's, `lr`, or there is none."""
+    if not isinstance(loss, ReconstructionLoss):
+        return None
+    return settings.decoder_lr or (NEW_LAYERS * lr if loss.kind == "small" else None)
 
 
 class _Learnt(NamedTuple):

@@ -128,6 +128,7 @@ def prepare(encoder: SentenceTransformer, data: Splits, settings: JointSettings,
         of_texts = dae.validation_loss(reconstruction, texts_to_validate, settings.eval_batch_size)
         return Measured(of_texts + contrastive.validation_loss(siamese, pairs_to_validate, settings.eval_batch_size))
 
+    rate = dae.decoder_rate(reconstruction, settings, settings.lr)
     task = Task(
         model=JointLoss(reconstruction, siamese),
         train=JointItems(
@@ -140,6 +141,7 @@ def prepare(encoder: SentenceTransformer, data: Splits, settings: JointSettings,
         stream=attrgetter("stream"),
         epochs=1,
         evaluations=settings.evaluations,
+        rates={"reconstruction.decoder": rate} if rate else {},
         warmup_steps=int(settings.warmup * (steps_of_texts + steps_of_pairs)) * (2 if alternating else 1)
         if settings.warmup_of == "streams"
         else None,

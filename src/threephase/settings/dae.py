@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from threephase.settings.common import AtLeast, Count, Decoder, PhaseSettings, SeesTest, Share, Words
+from threephase.settings.common import AtLeast, Count, Decoder, PhaseSettings, Positive, SeesTest, Share, Words
 
 
 class ReconstructionSettings(SeesTest):
@@ -55,6 +55,13 @@ class ReconstructionSettings(SeesTest):
         description="Whether the decoder shares the encoder's weights, a small one those of its words. Without, it "
         "starts from them and goes its own way.",
         json_schema_extra={"source": "TSDAE; this project's control"},
+    )
+    decoder_lr: Positive | None = Field(
+        None,
+        description="Peak learning rate of what the decoder has of its own. Where absent it is the phase's `lr`, and "
+        "ten times that for a small decoder, whose layer begins at random and would not learn to read the vector "
+        "before the steps end.",
+        json_schema_extra={"source": "This project"},
     )
     use_unlabelled: bool = Field(
         True,

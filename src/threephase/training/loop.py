@@ -260,9 +260,8 @@ def _groups(model: nn.Module, weight_decay: float, lr: float, rates: Mapping[str
 
 
 def _part(name: str, parts: Collection[str]) -> str | None:
-    """Which of some parts a parameter belongs to, by its first name; None for none of them."""
-    first = name.partition(".")[0]
-    return first if first in parts else None
+    """Which of some parts a parameter belongs to, by the names before its own; None for none of them."""
+    return next((part for part in parts if f"{name}.".startswith(f"{part}.")), None)
 
 
 def history_of(rows: Iterable[dict[str, float]]) -> pd.DataFrame:

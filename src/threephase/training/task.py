@@ -46,7 +46,7 @@ class Task:
     is kept, the first of equals (or the last state, as the settings' `keep` says). `stop` is given all that was
     measured so far, after each evaluation, and says whether the training ends.
     `warmup_steps` are those of the warm-up where they are not the settings' share of all steps; they may be more.
-    `rates` are learning rates of parts of the model that have their own, by the first name of their parameters.
+    `rates` are learning rates of parts of the model that have their own, by what their parameters' names begin with.
     """
 
     model: nn.Module
