@@ -145,4 +145,4 @@ def test_a_phase_of_ones_own_runs_as_the_others_do(finished: Path) -> None:
 def test_a_grid_without_the_papers_variants_has_tables_of_what_there_is(finished: Path, table: str) -> None:
     lines = (finished / f"results/tables/{table}.md").read_text().splitlines()
     assert "Toy" in lines[2]
-    assert lines[-3].startswith("| topics")  # then an empty line and the legend
+    assert [line for line in lines if line.startswith("| topics")]
