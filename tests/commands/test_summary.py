@@ -56,6 +56,21 @@ def test_the_tables_come_first_and_the_verdict_last(tmp_path: Path, capsys: pyte
     assert f"One page of it all     {tmp_path}/tables/report.html" in capsys.readouterr().out
 
 
+def test_what_two_tables_say_of_their_runs_is_shown_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finished(tmp_path, None, ("FT", 0.9, None))
+    for table in ("table3", "table4"):
+        layout.table(table, None, tmp_path).with_suffix(".md").write_text(
+            f"Caption of {table}.\n\n| d |\n|---|\n| 1 |\n\n†: dae: no DAE (FT).\n\nLegend. What signs mean.\n"
+        )
+    place = layout.table("table4", None, tmp_path).with_suffix(".csv")
+    pd.read_csv(place).assign(variant="Joint").to_csv(place, index=False)
+    assert main(["summary", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert [said.count(f"Caption of {table}.") for table in ("table3", "table4")] == [1, 1]
+    assert said.count("†: dae: no DAE (FT).") == 1
+    assert "Legend. " not in said
+
+
 def test_a_table_that_compares_nothing_is_shown_and_junk_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

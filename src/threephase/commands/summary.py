@@ -12,7 +12,7 @@ from threephase.console import own_name
 from threephase.errors import UserError, printable
 from threephase.evaluation.checks import doubts, failed
 from threephase.evaluation.statistics.families import Verdict
-from threephase.tables.legend import MARKED, MISSING, SAME, SIGNS, in_short, without_repeats
+from threephase.tables.legend import LEGEND, MARKED, MISSING, SAME, SIGNS, in_short, without_repeats
 
 RUN = "<dataset>/<model>/seed<n>/<recipe>"
 
@@ -95,8 +95,9 @@ def _show(stems: list[Path]) -> None:
             for _, cell in rows.iterrows():
                 print(printable(f"  {cell['variant']:<{wide}}  {_said(cell)}".rstrip()))
             print()
-    for caption in without_repeats(notes)[0]:
-        plain = " ".join(line for line in caption.splitlines() if line and not line.startswith("|"))
+    captions, shared = without_repeats(notes)
+    for said in [*captions, *(note for note in shared if not note.startswith(LEGEND))]:
+        plain = " ".join(line for line in said.splitlines() if line and not line.startswith("|"))
         print(printable(_wrapped(plain)), end="\n\n")
     if notes:
         print(_wrapped(in_short()), end="\n\n")
