@@ -3,6 +3,8 @@
 import errno
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -84,6 +86,22 @@ def fault_of_machine(error: BaseException, folder: Path | None = None) -> str | 
     if number in {errno.EROFS, errno.EACCES, errno.EPERM}:
         return f"{where}no permission ({os.strerror(number)}); change that, or work in another folder (--directory)"
     return None
+
+
+@contextmanager
+def in_one_line(told: Callable[[Exception], UserError]) -> Iterator[None]:
+    """Turn whatever is raised inside into the error that `told` makes of it.
+
+    Errors that are lines already, and those of a machine that lacks something, stay as they are.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if fault_of_machine(error):
+            raise
+        raise told(error) from error
 
 
 def _is_full(folder: Path | None) -> bool:

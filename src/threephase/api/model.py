@@ -1,7 +1,7 @@
 """A trained model, taken home: what its folder says, and its answers for raw texts."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -10,7 +10,7 @@ from transformers.utils import logging
 
 from threephase.artifacts.folders import failure_of, read_json, refuse_damaged
 from threephase.data.cleaning import clean
-from threephase.errors import CheckpointError, UserError, fault_of_machine
+from threephase.errors import CheckpointError, in_one_line
 from threephase.evaluation.predictor import load_predictor
 from threephase.method.calibration import scaled
 
@@ -32,20 +32,16 @@ def without_library_words() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-@contextmanager
-def _read_as_written(folder: Path) -> Iterator[None]:
+def _read_as_written(folder: Path) -> AbstractContextManager[None]:
     """Turn what reading a folder raises that no run wrote so into one line. Raises CheckpointError."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        if fault_of_machine(error):
-            raise
+
+    def told(error: Exception) -> CheckpointError:
         said = " ".join(str(error).split())[:200]
-        raise CheckpointError(
+        return CheckpointError(
             f"{folder}: not as a run wrote it ({type(error).__name__}: {said}); take a whole copy, or train it anew"
-        ) from error
+        )
+
+    return in_one_line(told)
 
 
 class Model:

@@ -8,7 +8,7 @@ that is an error.
 import json
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -23,7 +23,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 from torch import Tensor
 
 from threephase.encoders.tokens import token_ids
-from threephase.errors import ModelError, UserError, fault_of_machine
+from threephase.errors import ModelError, in_one_line
 
 # How the libraries load: from this folder alone, none of its code, weights that hold no code.
 NO_CODE = {"trust_remote_code": False, "local_files_only": True}
@@ -56,24 +56,20 @@ _LOOKED_AT = 200  # tokens of a vocabulary that are tried as words
 _LONG_WORD = 3  # characters of a word that a tokenizer of words or their parts has whole
 
 
-@contextmanager
-def read_safely(folder: Path) -> Iterator[None]:
+def read_safely(folder: Path) -> AbstractContextManager[None]:
     """Turn whatever a library raises over a folder into one line. Raises ModelError."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        if fault_of_machine(error):
-            raise
+
+    def told(error: Exception) -> ModelError:
         said = " ".join(str(error).split())
         short = next((short for part, short in _IN_SHORT.items() if part in said), None)
-        raise ModelError(
+        return ModelError(
             f"{folder}: {short}"
             if short
             else f"{folder}: cannot be loaded as a model ({type(error).__name__}: {said[:300]}); check its files, or "
             "fetch it again"
-        ) from error
+        )
+
+    return in_one_line(told)
 
 
 def transformer_folder(folder: Path) -> Path:

@@ -29,7 +29,6 @@ from threephase.training.task import Measured, Task
 # Settings that act through the noised texts and the decoder alone.
 SHAPES_TEXTS = frozenset({"use_unlabelled", "noise_window", "words", "decoder"})
 
-
 NEW_LAYERS = 10  # times the learning rate, for layers that begin at random under pretrained ones
 
 
