@@ -86,7 +86,7 @@ docs: setup  ## config/schema.json and docs/config.md from the settings, and the
 # clusters mostly wait, and no more than the memory of a laptop holds. The files that take longest begin first
 # (tests/conftest.py), not those of the most tests.
 WORKERS ?= $(shell $(BIN)/python -c "import os; print(min(os.cpu_count() + 1, 6))")
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: setup lint  ## linters, type checker and every test
 	@$(PYTEST)
