@@ -21,6 +21,7 @@ from threephase.jobs.digest import code_of
 from threephase.reproduction.again import Agreement, compare, drawn
 from threephase.reproduction.document import differences, write_document
 from threephase.reproduction.packing import pack, unpack
+from threephase.reproduction.sittings import sittings
 from threephase.reproduction.tables import write_tables
 from threephase.tables.legend import LEGEND
 
@@ -339,6 +340,51 @@ def test_of_a_partial_grid_there_is_what_is_done_and_what_is_missing_is_said(gri
     assert re.search(r"\| DAE\+FT +\| tiny +\| 0 of 1 ", page)
     assert re.search(r"\| FT +\| tiny +\| 1 of 2 ", page)
     assert "2 of 5 runs are missing" in page
+
+
+def test_what_two_sittings_made_is_packed_as_if_one_had_and_the_rest_is_what_neither_made(
+    grid: Path, packed: Path, tmp_path: Path
+) -> None:
+    sittings_of = {"first": ["seed1"], "second": ["seed2"]}
+    for sitting, seeds in sittings_of.items():
+        shutil.copytree(grid / "results", tmp_path / sitting)
+        for evaluation in (tmp_path / sitting / "evaluations/topics/tiny").iterdir():
+            if evaluation.name not in seeds:
+                shutil.rmtree(evaluation)
+    config = load(merged([grid / "config.yaml"]), SHIPPED)
+    together = tmp_path / "together"
+    assert sum(len(each["grid"]) for each in sittings(config, together).values()) == 5
+    packed_from(tmp_path / "first", grid, together)
+    shutil.rmtree(tmp_path / "first")  # weights may go when they are packed
+    assert sittings(config, together) == {
+        "topics": {"grid": [{"datasets": ["topics"], "models": ["tiny"], "variants": ["FT"], "seeds": [2]}]}
+    }
+    packed_from(tmp_path / "second", grid, together)
+    assert sittings(config, together) == {}
+    for file in packed.iterdir():
+        assert (together / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def test_other_code_or_settings_than_what_is_packed_was_made_with_are_refused(
+    grid: Path, packed: Path, tmp_path: Path
+) -> None:
+    given, results = merged([grid / "config.yaml"]), tmp_path / "results"
+    shutil.copytree(packed, tmp_path / "packed")
+    shutil.copytree(grid / "results", results)
+    for evaluation in (results / "evaluations/topics/tiny").glob("*/*"):
+        if evaluation.name != "ft":
+            shutil.rmtree(evaluation)
+    otherwise = given | {"hyperparameters": {"default": {**QUICK, "cl": {"pairs_per_text": 2}}}}
+    with pytest.raises(CheckpointError, match=r"cannot stand beside the new ones.*pairs_per_text was 1"):
+        pack(otherwise, SHIPPED, CODE, results, tmp_path / "packed")
+    provenance = results / "checkpoints/topics/tiny/seed1/ft/provenance.json"
+    records = pd.read_parquet(tmp_path / "packed/records.parquet")
+    of_dae = records["path"].str.endswith("seed1/dae.ft/provenance.json")
+    code = json.loads(provenance.read_text())["code"]
+    records.loc[of_dae, "content"] = records.loc[of_dae, "content"].str.replace(code, "0" * 16)
+    records.to_parquet(tmp_path / "packed/records.parquet")
+    with pytest.raises(CheckpointError, match=rf"topics: code of ft: {'0' * 12} and {code[:12]}"):
+        pack(given, SHIPPED, CODE, results, tmp_path / "packed")
 
 
 def test_a_drawn_part_that_was_run_again_agrees_or_does_not(grid: Path, packed: Path, tmp_path: Path) -> None:

@@ -49,13 +49,17 @@ def pack(records: Mapping[str, str], frames: Iterable[tuple[str, pd.DataFrame]],
 
 def unpack(folder: Path, root: Path) -> None:
     """Make a results folder of both files. Raises CheckpointError where one of them is missing."""
-    records, frames = (_read(folder / name) for name in (RECORDS, FRAMES))
-    for path, content in zip(records["path"], records["content"], strict=True):
+    for path, content in records_of(folder).items():
         _written(root / path).write_bytes(content.encode())
-    for path, columns in frames.groupby("path", sort=False):
+    for path, columns in _read(folder / FRAMES).groupby("path", sort=False):
         made = {line["column"]: _values(line) for line in columns.to_dict("records")}
         pd.DataFrame(made).to_parquet(_written(root / str(path)), index=False)
     (root / MARK).write_text("{}\n", encoding="utf-8")
+
+
+def is_there(folder: Path) -> bool:
+    """Whether a folder holds a compact form."""
+    return (folder / RECORDS).is_file()
 
 
 def records_of(folder: Path) -> dict[str, str]:

@@ -88,11 +88,8 @@ def _stale(run: Run, asked: Asked, root: Path) -> Iterator[str]:
         folder = _checkpoint(run, recipe, root)
         wanted = asked[layout.place_of("checkpoints", run.dataset, run.model, recipe)]
         yield from _incomplete(folder)
-        recorded, provenance = _json(folder / "settings.json"), _json(folder / "provenance.json")
-        now = {"settings": recorded["asked"], "seed": recorded["seed"]}
-        found = _json(Path(wanted["tuned"])) if wanted.get("tuned") else {}
-        asked_now = {"settings": overlaid(wanted["settings"], found, wanted.get("fixed", ())), "seed": run.seed}
-        yield from _differences(folder / "settings.json", now, asked_now)
+        provenance = _json(folder / "provenance.json")
+        yield from _set_otherwise(folder, wanted, run.seed)
         parent = {"parent": _stands_for(before)} if layout.reads_base_model(recipe) else {}
         yield from _differences(
             folder / "provenance.json",
@@ -105,6 +102,24 @@ def _stale(run: Run, asked: Asked, root: Path) -> Iterator[str]:
     yield from _file_differs(metrics, asked[layout.place_of("evaluations", run.dataset, run.model, run.recipe)])
     inputs = {"inputs": {"checkpoint": _stands_for(before), "dataset": dataset_hash}}
     yield from _differences(metrics, {"inputs": _json(metrics)["inputs"]}, inputs)
+
+
+def set_otherwise(runs: list[Run], asked: Asked, root: Path) -> list[str]:
+    """What was set otherwise for some runs of a compact form than is asked for now, a line each."""
+    places = dict.fromkeys((run._replace(variant="", recipe=part)) for run in runs for part in run.recipe.prefixes)
+    found: list[str] = []
+    for dataset, model, _, seed, recipe in places:
+        wanted = asked[layout.place_of("checkpoints", dataset, model, recipe)]
+        found += _set_otherwise(layout.checkpoint(dataset, model, seed, recipe, root), wanted, seed)
+    return found
+
+
+def _set_otherwise(folder: Path, wanted: dict[str, Any], seed: int) -> Iterator[str]:
+    recorded = _json(folder / "settings.json")
+    found = _json(Path(wanted["tuned"])) if wanted.get("tuned") else {}
+    asked = {"settings": overlaid(wanted["settings"], found, wanted.get("fixed", ())), "seed": seed}
+    now = {"settings": recorded["asked"], "seed": recorded["seed"]}
+    yield from _differences(folder / "settings.json", now, asked)
 
 
 def _file_differs(path: Path, wanted: dict[str, Any]) -> Iterator[str]:

@@ -299,15 +299,21 @@ class Asked:
 
     def of_runs(self, runs: Iterable[Run]) -> dict[str, Step]:
         """What is asked of all that some runs rest on, by `layout.place_of` it."""
-        wanted: dict[str, Step] = {}
+        runs, wanted = list(runs), {}
         for dataset, model, recipe in dict.fromkeys((run.dataset, run.model, run.recipe) for run in runs):
             wanted[layout.place_of("data", dataset)] = self.dataset(dataset)
             wanted[layout.place_of("models", model)] = self.base_model(model)
-            for part in recipe.prefixes:
-                step = self.phase(dataset, model, part) | {"tuned": self.tuned(dataset, model, part)}
-                wanted[layout.place_of("checkpoints", dataset, model, part)] = step
             wanted[layout.place_of("evaluations", dataset, model, recipe)] = self.evaluation(dataset)
-        return wanted
+        return wanted | self.of_trainings(runs)
+
+    def of_trainings(self, runs: Iterable[Run]) -> dict[str, Step]:
+        """What is asked of the phases and baselines alone, which asks for no data."""
+        return {
+            layout.place_of("checkpoints", dataset, model, part): self.phase(dataset, model, part)
+            | {"tuned": self.tuned(dataset, model, part)}
+            for dataset, model, recipe in dict.fromkeys((run.dataset, run.model, run.recipe) for run in runs)
+            for part in recipe.prefixes
+        }
 
     def table(self, variants: Iterable[str]) -> dict[str, Any]:
         """What a table of scores is made of: its runs, what is asked of them, and the config's words for them."""

@@ -1,9 +1,9 @@
 """A grid's results into a folder that can be committed: no weights, no texts, no path of the machine."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -13,14 +13,14 @@ from threephase.artifacts import compact, layout
 from threephase.artifacts.folders import COMPLETE, DATASET, ORIGIN, read_json, writing_file
 from threephase.errors import CheckpointError
 from threephase.evaluation.predictions import PREDICTIONS
-from threephase.evaluation.results import collect
+from threephase.evaluation.results import SHOWN, collect, set_otherwise
 from threephase.experiment.asked import Asked
 from threephase.experiment.config import Config
 from threephase.experiment.reading import load, read
 from threephase.experiment.recipe import Run
+from threephase.tables.probes import read_probes
 
 CONFIG = "config.yaml"
-CODES = "codes.json"  # the record of the digests by which everything was made
 PROBABILITY = "probability_"
 
 
@@ -34,36 +34,39 @@ class Packed:
 
 
 def pack(given: Mapping[str, Any], shipped: Path, code: Callable[[str], str], root: Path, folder: Path) -> Packed:
-    """Write what a finished or partly finished grid left, in compact form.
+    """Add what a finished or partly finished grid left to what is packed of it, in compact form.
+
+    So a grid may run in several sittings, on several machines; a run that both have is taken from the new ones.
 
     Args:
         given: the grid's config, as its files say it.
         shipped: the project's own config files.
         code: gives the digest of a step's code by its name.
         root: the results folder.
-        folder: where the compact form goes.
+        folder: where the compact form goes, or what there is of it.
 
-    Raises CheckpointError where no run is there, or one was made otherwise than config and code ask for now.
+    Raises CheckpointError where no run is there, or one, new or packed, was made otherwise than is asked for now.
     """
-    codes: dict[str, str] = {}
-    asked = Asked(of_what_exists(load(given, shipped)), lambda step: codes.setdefault(step, code(step)), root)
+    asked = Asked(of_what_exists(load(given, shipped)), code, root)
     runs = asked.runs_of(asked.config.variants)
     if not runs:
         raise CheckpointError(f"{root}: none of the grid's runs is there yet; run it, and pack what it has made")
     collect(runs, asked.of_runs(runs), root)
-    asked.probe_table()  # asks for the digest of probes, by which tables know them
-    files = dict.fromkeys(file for found in _files(asked, runs) for file in found if file.is_file())
-    records = {
-        file.relative_to(root).as_posix(): _record(file, asked.config) for file in files if file.suffix != ".parquet"
-    }
-    records[CODES] = json.dumps(codes, indent=2, sort_keys=True)
-    frames = (
-        (file.relative_to(root).as_posix(), without_texts(pd.read_parquet(file)))
-        for file in files
-        if file.suffix == ".parquet"
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    compact.pack(records, frames, folder)
+    read_probes(asked.probed(runs), root, code("probe"))
+    with TemporaryDirectory() as made:
+        together = Path(made)
+        if compact.is_there(folder):
+            compact.unpack(folder, together)
+        _lay_out(asked, runs, together)
+        whole = _of_packed(asked.config, together)
+        runs = whole.runs_of(asked.config.variants)
+        refused = [*set_otherwise(runs, whole.of_trainings(runs), together), *_made_differently(runs, together)]
+        if refused:
+            raise CheckpointError(
+                f"{folder}: has runs that cannot stand beside the new ones; go on with the config, the data and the"
+                f" version of the project that made them, or pack into another folder: {'; '.join(refused[:SHOWN])}"
+            )
+        _pack_files(whole, runs, folder)
     with writing_file(folder / CONFIG) as beside:
         beside.write_text(
             "# Made by `threephase reproduction pack`: what was asked for of the results beside it.\n"
@@ -80,14 +83,59 @@ def unpack(folder: Path, shipped: Path, root: Path) -> Asked:
     Raises CheckpointError where a file of it is missing, ConfigError for a config that cannot be read any more.
     """
     compact.unpack(folder, root)
-    codes = read_json(root / CODES)
-    # The code may have moved on since; what was packed had been compared with the code of then.
-    return Asked(of_what_exists(read([folder / CONFIG], shipped=shipped)), lambda step: codes.get(step, ""), root)
+    return _of_packed(of_what_exists(read([folder / CONFIG], shipped=shipped)), root)
+
+
+def _of_packed(config: Config, root: Path) -> Asked:
+    """The code may have moved on since: what was packed had been compared with the code of then."""
+    return Asked(config, lambda _: "", root)
 
 
 def of_what_exists(config: Config) -> Config:
     """The config, with tables of the runs that exist."""
     return config.model_copy(update={"tables": config.tables.model_copy(update={"partial": True})})
+
+
+def _made_differently(runs: list[Run], root: Path) -> list[str]:
+    """Where runs of one dataset are of several versions of code or data, or runs of all of several base models.
+
+    Datasets may have been run by different versions of the project, since tables compare within each.
+    """
+    found: dict[str, set[str]] = {}
+    for run in runs:
+        for recipe in run.recipe.prefixes:
+            folder = layout.checkpoint(run.dataset, run.model, run.seed, recipe, root)
+            made = read_json(folder / "provenance.json")
+            found.setdefault(f"{run.dataset}: code of {recipe.baseline or recipe.phase}", set()).add(made["code"])
+            found.setdefault(f"{run.dataset}: its rows", set()).add(made["inputs"]["dataset"])
+            if not recipe.parent and layout.reads_base_model(recipe):
+                found.setdefault(f"{run.model}: its files", set()).add(made["inputs"]["parent"])
+    shown = {what: sorted(digest[:12] for digest in digests) for what, digests in found.items() if len(digests) > 1}
+    return [f"{what}: {' and '.join(digests)}" for what, digests in shown.items()]
+
+
+def _lay_out(asked: Asked, runs: list[Run], root: Path) -> None:
+    """Bring what tables read of some runs into a results folder, without texts and places of the machine."""
+    for file in _there(asked, runs):
+        copy = root / file.relative_to(asked.root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if file.suffix == ".parquet":
+            without_texts(pd.read_parquet(file)).to_parquet(copy, index=False)
+        else:
+            copy.write_bytes(_record(file, asked.config).encode("utf-8"))
+
+
+def _pack_files(asked: Asked, runs: list[Run], folder: Path) -> None:
+    root = asked.root
+    by_name = {file.relative_to(root).as_posix(): file for file in _there(asked, runs)}
+    frames = {name: file for name, file in by_name.items() if file.suffix == ".parquet"}
+    records = {name: file.read_bytes().decode("utf-8") for name, file in by_name.items() if name not in frames}
+    folder.mkdir(parents=True, exist_ok=True)
+    compact.pack(records, ((name, pd.read_parquet(file)) for name, file in frames.items()), folder)
+
+
+def _there(asked: Asked, runs: list[Run]) -> list[Path]:
+    return [file for file in dict.fromkeys(file for found in _files(asked, runs) for file in found) if file.is_file()]
 
 
 def without_texts(frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from threephase.artifacts import layout
+from threephase.artifacts.compact import is_compact
 from threephase.artifacts.folders import COMPLETE, failure_of, read_hashes, read_json, sha256_json
 from threephase.artifacts.inert import as_csv
 from threephase.artifacts.layout import RESULTS
@@ -43,6 +44,8 @@ Probes = Mapping[Probed, dict[str, Any]]
 def read_probes(probed: Iterable[Probed], root: Path, code: str) -> dict[Probed, dict[str, Any]]:
     """The probes of some checkpoints. One of a checkpoint whose training diverged has `failed`, the reason.
 
+    What was packed had been compared with the code as it was then.
+
     Args:
         probed: whose.
         root: the results folder.
@@ -62,7 +65,10 @@ def _read(probed: Probed, root: Path, code: str) -> dict[str, Any]:
         folder = layout.probe(dataset, model, seed, recipe, root)
         checkpoint = layout.checkpoint(dataset, model, seed, recipe, root)
     found = read_json(folder / "probe.json")
-    now = {"code": code, "checkpoint": sha256_json(read_hashes(checkpoint / COMPLETE))}
+    now = {
+        "code": found["code"] if is_compact(root) else code,
+        "checkpoint": sha256_json(read_hashes(checkpoint / COMPLETE)),
+    }
     for what, recorded in (("code", found["code"]), ("checkpoint", found["inputs"]["checkpoint"])):
         if recorded != now[what]:
             raise CheckpointError(f"{folder}: probed with another {what} than is there now; delete it and run again")

@@ -1,4 +1,4 @@
-"""`threephase reproduction`: a grid's results in compact form, the document made of them, and a part of it again."""
+"""`threephase reproduction`: a grid's results in compact form, what is missing, the document, and a part again."""
 
 import argparse
 from functools import partial
@@ -17,13 +17,19 @@ def add_commands(commands: Any) -> None:
     """Make its four known to the command line."""
     room = commands.add_parser("reproduction", help="a grid in compact form, and the document made of it")
     kinds = room.add_subparsers(required=True)
-    pack = kinds.add_parser("pack", help="scores, settings, provenance, predictions of a grid: no weights, no texts")
+    pack = kinds.add_parser(
+        "pack", help="add scores, settings, provenance, predictions of a grid to the compact form: no weights, no texts"
+    )
     _add_config(pack)
     pack.add_argument("--results", type=Path, default=Path("results"), help="the results folder")
     pack.set_defaults(run=_pack)
     write = kinds.add_parser("write", help="docs/reproduction.md, its tables and figures, from the compact form alone")
     write.add_argument("--check", action="store_true", help="write nothing; fail where they differ from what is there")
     write.set_defaults(run=_write)
+    rest = kinds.add_parser("rest", help="a config for each dataset that asks for its runs that are not packed yet")
+    _add_config(rest)
+    rest.add_argument("out", type=Path, help="the folder of these configs, each to be laid over the grid's")
+    rest.set_defaults(run=_rest)
     draw = kinds.add_parser("draw", help="a config that asks for a drawn share of the packed runs once more")
     draw.add_argument("out", type=Path, help="the config to write, to be laid over the grid's")
     draw.add_argument("--share", type=_share, default=0.1, help="of the runs")
@@ -33,7 +39,7 @@ def add_commands(commands: Any) -> None:
     _add_config(compare)
     compare.add_argument("--results", type=Path, default=Path("results"), help="the results folder of the new runs")
     compare.set_defaults(run=_compare)
-    for each in (pack, write, draw, compare):
+    for each in (pack, rest, write, draw, compare):
         each.add_argument("--folder", type=Path, default=COMMITTED, help="of the compact form")
 
 
@@ -83,16 +89,32 @@ def _write(arguments: argparse.Namespace) -> int:
     return int(bool(found))
 
 
-def _draw(arguments: argparse.Namespace) -> int:
-    import yaml
+def _rest(arguments: argparse.Namespace) -> int:
+    from threephase.experiment.reading import read
+    from threephase.reproduction.sittings import sittings
 
+    found = sittings(read(arguments.configfile, dict(arguments.config)), arguments.folder)
+    for done in arguments.out.glob("*.yaml"):
+        if done.stem not in found:
+            done.unlink()
+    for dataset, overlay in found.items():
+        _write_grid(overlay, arguments.out / f"{dataset}.yaml")
+    return 0
+
+
+def _draw(arguments: argparse.Namespace) -> int:
     from threephase.reproduction.again import drawn
 
-    overlay = drawn(arguments.folder, SHIPPED, arguments.share, arguments.draw)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(yaml.safe_dump(overlay, sort_keys=False), encoding="utf-8")
-    print(f"{arguments.out}: {len(overlay['grid'])} runs")
+    _write_grid(drawn(arguments.folder, SHIPPED, arguments.share, arguments.draw), arguments.out)
     return 0
+
+
+def _write_grid(overlay: dict[str, Any], out: Path) -> None:
+    import yaml
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(yaml.safe_dump(overlay, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    print(f"{out}: {len(overlay['grid'])} runs")
 
 
 def _compare(arguments: argparse.Namespace) -> int:
