@@ -102,6 +102,7 @@ def labelled(labels: list[str], test: list[str] | None = None, **changes: Any) -
         ("Spam", "spam"), ("caf\u00e9", "cafe\u0301"), ("a  b", "a b"), ("a\u00a0b", "a b"), ("a\u200bb", "ab"),
         ("True", "true"), ("true", "1"), ("01", "1"), ("+1", "1"), ("\uff21", "A"), ("STRASSE", "stra\u00dfe"),
         ("non-fiction", "non\u2013fiction"), ("non_fiction", "Non fiction"), ("spam.", "spam"),
+        ("oca", "\u043e\u0441\u0430"), ("Sports", "Sp\u043erts"), ("sport", "sp\u03bfrt"),
     ],
 )  # fmt: skip
 def test_classes_that_are_hardly_two_are_remarked(names: tuple[str, str]) -> None:
@@ -124,6 +125,11 @@ def test_labels_that_mean_none_and_classes_that_no_score_knows_are_remarked() ->
     lines = labelled(["0", "1", "-1"] * 9, test_size=0.3)
     assert lines == [
         "label -1 of level 1 (9 rows) often means that a row has none; such rows belong in `source.unlabelled`"
+    ]
+    lines = labelled(["['a']", "b", "['a', 'b']"] * 9, test_size=0.3)
+    assert lines == [
+        "labels of level 1 that look like lists: ['a', 'b'], ['a']; a row has one class, and each list is taken for a "
+        "class of its own"
     ]
     lines = labelled(["a", "b", "c"] * 9, test=["a", "b"])
     assert lines == ["classes that train has and test has not: c; no score there knows them"]

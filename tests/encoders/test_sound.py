@@ -148,6 +148,9 @@ def test_weights_that_are_stored_as_no_fractions_are_named(bert: Path, tmp_path:
         ({"_experts_implementation_internal": "somebody/kernels"}, "somebody/kernels` fetches code"),
         ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "its weights are quantised"),
         ({"quantization_config": 7}, "its weights are quantised"),
+        ({"hidden_dropout_prob": 1.0}, "`hidden_dropout_prob: 1.0` leaves nothing"),
+        ({"attention_probs_dropout_prob": -0.1}, "is a share below 1"),
+        ({"num_hidden_layers": 3000}, "asks for 3000 layers, but there are 39 weights in all"),
     ],
 )
 def test_a_config_that_asks_for_something_else_than_its_weights_is_named(

@@ -27,8 +27,14 @@ _ENGLISH = re.compile(r"\b(the|and|that|with|this|for)\b", re.IGNORECASE)
 LONG = 6  # words of a text that is long enough to be asked for its language
 LEAST_ENGLISH = 0.3  # of such texts, from which on they look English
 LEAST_LONG = 20  # such texts, below which nothing is said
-# Words for yes and no, in which one file may write what another one writes as a number.
 _JOINED = re.compile(r"(?<=[^\W_])[\s_\u2010-\u2015-]+(?=[^\W_])")  # what joins two words
+# Cyrillic and Greek letters that look like a Latin one.
+_LOOK_ALIKE = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u051b\u051d\u03bf\u03b1\u03bd\u03c1\u03b9",
+    "aeopcyxijshqwoavpi",
+)
+_LIST = re.compile(r"\[.*\]|\{.*\}|\(.*,.*\)")  # how programs write several values
+# Words for yes and no, in which one file may write what another one writes as a number.
 _TRUTH = {"true": "1", "yes": "1", "false": "0", "no": "0"}
 
 RESIDUES = {
@@ -136,12 +142,12 @@ def _only_in_train(data: SplitData) -> dict[str, list[str]]:
 
 
 def _alike(names: list[str]) -> list[list[str]]:
-    """Classes whose names are one but for case, blanks, dashes, Unicode form, signs of no width, a last full stop, or
-    how a number is written.
+    """Classes whose names are one but for case, blanks, dashes, Unicode form, signs of no width, letters of another
+    script that look alike, a last full stop, or how a number is written.
     """
     groups: dict[str, list[str]] = {}
     for name, form in zip(names, normal_form(pd.Series(names, dtype="str")), strict=True):
-        form = _JOINED.sub(" ", _TRUTH.get(form, form)).removesuffix(".")
+        form = _JOINED.sub(" ", _TRUTH.get(form, form)).removesuffix(".").translate(_LOOK_ALIKE)
         number = re.fullmatch(r"[+-]?\d+", form)
         groups.setdefault(str(int(form)) if number and len(form) < 20 else form, []).append(name)
     return [group for group in groups.values() if len(group) > 1]
@@ -257,6 +263,13 @@ def doubts_about_labels(audit: dict[str, Any]) -> list[str]:
             lines.append(
                 f"labels of level {level} that are hardly two classes: {shown}; write them in one way, or map them "
                 "under `source.label_map`"
+            )
+        found = {name for classes in audit["classes"][level - 1].values() for name in classes}
+        lists = sorted(filter(_LIST.fullmatch, found))
+        if lists:
+            lines.append(
+                f"labels of level {level} that look like lists: {_listed(lists)}; a row has one class, and each list "
+                "is taken for a class of its own"
             )
         if any("-1" in classes for classes in audit["classes"][level - 1].values()):
             rows = sum(classes.get("-1", 0) for classes in audit["classes"][level - 1].values())

@@ -14,6 +14,7 @@ from threephase.errors import DataError
 from threephase.settings.dataset import Source
 
 _WHOLE = re.compile(r"[+-]?\d+")
+_NO_NUMBER = re.compile(r"[+-]?(nan|inf(inity)?)", re.IGNORECASE)
 _FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(\.\d*)?[eE][+-]?\d+|nan|inf(inity)?)", re.IGNORECASE)
 
 
@@ -177,6 +178,11 @@ def _refuse_numbers(rows: pd.DataFrame, column: str) -> None:
     floats = names[names[column].map(is_fraction)]
     if len(floats):
         first = floats.iloc[0]
+        if _NO_NUMBER.fullmatch(first[column]):
+            raise DataError(
+                f"{first['place']}: label '{first[column]}' in '{column}' is what programs write where a number is "
+                "missing; leave it empty, or map it under `source.label_map`"
+            )
         raise DataError(
             f"{first['place']}: label '{first[column]}' in '{column}' is a number with a fraction, not a class; write "
             "whole numbers or names, or map it under `source.label_map`"

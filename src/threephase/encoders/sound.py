@@ -97,8 +97,8 @@ def transformer_folder(folder: Path) -> Path:
         raise ModelError(f"{first}: holds no weights ({WEIGHTS[0]}); fetch the model again")
     with read_safely(first):
         _refuse_config(first / "config.json")
-        for module in modules:
-            _refuse_weights(module)
+        weights = [_count_and_refuse_weights(module) for module in modules]
+        _refuse_layers(first / "config.json", weights[0])
     pieces = sorted(first.glob("*.model"))
     if pieces and not (first / "tokenizer.json").is_file() and not all(map(_installed, SENTENCEPIECE)):
         raise ModelError(
@@ -131,12 +131,28 @@ def _refuse_config(file: Path) -> None:
     ]
     if fetched:
         raise ModelError(f"{file}: {fetched[0]} fetches code, which is never run; take that line out")
+    for key, value in config.items():
+        if ("dropout" in key or "pdrop" in key) and isinstance(value, int | float) and not 0 <= value < 1:
+            raise ModelError(
+                f"{file}: `{key}: {value}` leaves nothing of what it drops from; it is a share below 1, so correct it"
+            )
     if config.get("quantization_config"):
         raise ModelError(f"{file}: its weights are quantised and cannot be trained; name the model as it was before")
 
 
-def _refuse_weights(folder: Path) -> None:
-    """Raise ModelError for weights that lie in another folder or are stored as something else than fractions."""
+def _refuse_layers(file: Path, weights: int) -> None:
+    """Raise ModelError where a config asks for more layers than there are weights: thousands take long to be drawn."""
+    layers = json.loads(file.read_text(encoding="utf-8")).get("num_hidden_layers")
+    if isinstance(layers, int) and layers > weights > 0:
+        raise ModelError(
+            f"{file}: asks for {layers} layers, but there are {weights} weights in all; correct `num_hidden_layers`, "
+            "or fetch the model again"
+        )
+
+
+def _count_and_refuse_weights(folder: Path) -> int:
+    """How many weights a folder holds. Raises ModelError for some elsewhere, or stored as what is no fraction."""
+    count = 0
     whole, index = (folder / name for name in WEIGHTS)
     shards = {whole.name} if whole.is_file() else set[str]()
     if not shards and index.is_file():
@@ -146,6 +162,7 @@ def _refuse_weights(folder: Path) -> None:
             raise ModelError(f"{index}: names the file {shard!r}, which is not in {folder}; fetch the model again")
         with safe_open(folder / shard, framework="pt") as weights:
             for name in weights.keys():  # noqa: SIM118 - no mapping
+                count += 1
                 stored = weights.get_slice(name).get_dtype()
                 if stored in FLOATS or name.rpartition(".")[2] not in ("weight", "bias") or _COMPUTED.search(name):
                     continue
@@ -153,6 +170,7 @@ def _refuse_weights(folder: Path) -> None:
                     f"{folder / shard}: its weight {name} is stored as {stored}, quantised or damaged, and cannot be "
                     "trained; name the model as it was before"
                 )
+    return count
 
 
 def _installed(package: str) -> bool:
