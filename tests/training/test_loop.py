@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from threephase.errors import InterruptionError
 from threephase.settings.common import PhaseSettings
+from threephase.training import loop
 from threephase.training.batches import ShuffledBatches
-from threephase.training.loop import Training, fit
+from threephase.training.loop import Training, fit, look_every
 from threephase.training.states import Unfinished
 from threephase.training.task import Fitted, Measured, Task, by_score
 
@@ -230,6 +231,23 @@ def test_a_training_that_diverges_ends_with_its_best_state(
     assert fitted.steps == steps
     assert task.model.values[1] == pytest.approx(bias)
     assert fitted.history["step"].tolist() == list(range(1, steps + 1))
+
+
+def test_where_each_look_would_wait_for_a_gpu_a_divergence_is_found_at_the_next_and_never_kept_or_saved(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert [look_every(device, 7) for device in ("cpu", "cuda")] == [1, 7]
+    monkeypatch.setattr(loop, "look_every", lambda device, log_every: 3)
+    task = task_of([1, float("nan"), 1, 1])
+    unfinished = Unfinished(tmp_path, "key", every=0)
+    fitted = fit(task, settings_of(warmup=0.0), 1, "t", unfinished)
+    assert fitted.diverged is not None
+    assert fitted.diverged.startswith("the training loss is nan at step 3 of 4, ")
+    assert fitted.history["step"].tolist() == [1, 2]
+    assert task.model.values == (1.0, 1.0)
+    state = unfinished.latest()
+    assert state is not None
+    assert torch.load(state / "state.pt")["step"] == 1
 
 
 def test_with_fp16_a_step_of_infinite_gradient_is_left_out_and_its_place_in_the_schedule_goes_by() -> None:

@@ -75,6 +75,7 @@ def fit(
                     loss = training.forward(batch)
                     training.backward(loss)
                     norm = training.clip()
+                    training.look(loss, norm)
                     training.update()
                     progress.to(training.step)
                     if training.step % training.log_every == 0:
@@ -127,6 +128,8 @@ class Training:
         self.scaler = GradScaler(self.device, enabled=settings.precision == "fp16")
         self.kept = KeepBest(task.model, task.stop, settings.keep == "last", watch, task.criterion)
         self.step = 0  # steps that were taken
+        self.look_every = look_every(self.device, self.log_every)
+        self.finite = torch.ones((), dtype=torch.bool, device=self.device)  # all losses and gradients so far
         self.loss = torch.zeros((), device=self.device)  # summed over the steps since the last line of the history
         self.rows: dict[int, dict[str, float]] = {}  # of the history, by step
 
@@ -149,17 +152,27 @@ class Training:
     def backward(self, loss: Tensor) -> None:
         """The gradients of a loss; of several processes, their mean."""
         self.scaler.scale(loss).backward()
-        if any_rank(not torch.isfinite(loss)):
-            raise self._diverged(f"the training loss is {loss.item()}", self.step + 1)
+        self.finite &= torch.isfinite(loss.detach())
         self.loss += loss.detach()
 
     def clip(self) -> Tensor:
         """Scale the gradients down to `max_grad_norm`, and give the norm that they had."""
         self.scaler.unscale_(self.optimizer)
         norm = clip_grad_norm_(self.model.parameters(), self.settings.max_grad_norm)
-        if not self.scaler.is_enabled() and not torch.isfinite(norm):  # with fp16, such a step is left out
-            raise self._diverged(f"the gradient's norm is {norm.item()}", self.step + 1)
+        if not self.scaler.is_enabled():  # with fp16, a step whose gradients are not finite is left out
+            self.finite &= torch.isfinite(norm)
         return norm
+
+    def look(self, loss: Tensor, norm: Tensor) -> None:
+        """Raise DivergenceError where a loss or a gradient was not finite since the last look."""
+        step = self.step + 1
+        if (step % self.look_every and step not in self.evaluate_at) or not any_rank(not self.finite):
+            return
+        if not torch.isfinite(loss):
+            raise self._diverged(f"the training loss is {loss.item()}", step)
+        if not torch.isfinite(norm) and not self.scaler.is_enabled():
+            raise self._diverged(f"the gradient's norm is {norm.item()}", step)
+        raise self._diverged("a loss or a gradient was not finite before", step)
 
     def update(self) -> None:
         """Take the step, at the learning rate that the schedule has for it."""
@@ -216,7 +229,7 @@ class Training:
 
     def save(self, unfinished: Unfinished) -> None:
         """Save all that the training needs to go on."""
-        if rank() or self.kept.exhausted:  # what is left to do needs no state
+        if rank() or self.kept.exhausted or not self.finite:  # what is left to do needs no state
             return
         with unfinished.saving(self.step) as folder:
             state = {
@@ -241,6 +254,14 @@ class Training:
         self.scaler.load_state_dict(state["scaler"])
         self.kept.load_state_dict(state["kept"])
         logger.info("goes on after step %d, from %s", self.step, folder)
+
+
+def look_every(device: str, log_every: int) -> int:
+    """After how many steps a training looks whether all was finite.
+
+    On a GPU a look waits for all steps that were queued. What is kept was evaluated, whenever the training ends.
+    """
+    return 1 if device == "cpu" else log_every
 
 
 def _groups(model: nn.Module, weight_decay: float, lr: float, rates: Mapping[str, float]) -> list[dict[str, Any]]:
