@@ -47,4 +47,4 @@ for name, runs in ASKED.runs_by_target().items():
         name:
             name
         input:
-            ASKED.evaluations(runs),
+            asked(partial(ASKED.evaluations, runs)),

@@ -29,7 +29,7 @@ rule pictures:
         "../environment.yml"
     params:
         asked=asked(ASKED.pictures, "dataset", "model"),
-        code=code("pictures"),
+        code=asked(partial(code, "pictures")),
         repaired=repairs_of(PICTURES),
     message:
         "pictures · {wildcards.dataset} · {wildcards.model}"
@@ -62,7 +62,7 @@ rule report:
         config=yaml.safe_dump(
             {key: config[key] for key in CONFIGURED if key in config}, sort_keys=False
         ),
-        code=code("report"),
+        code=asked(partial(code, "report")),
     message:
         "report · one page of everything"
     script:

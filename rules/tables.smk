@@ -3,7 +3,7 @@
 
 rule results:
     input:
-        ASKED.evaluations(ASKED.runs_of(experiment.variants)),
+        asked(lambda: ASKED.evaluations(ASKED.runs_of(experiment.variants))),
     output:
         f"{layout.table('results', experiment.name)}.csv",
     log:
@@ -14,7 +14,7 @@ rule results:
         "../environment.yml"
     params:
         asked=asked(ASKED.results),
-        code=code("results"),
+        code=asked(partial(code, "results")),
     message:
         "results · one row for each run"
     script:
@@ -23,7 +23,7 @@ rule results:
 
 rule table1:
     input:
-        ASKED.audits(),
+        asked(ASKED.audits),
         published=PUBLISHED / "datasets.csv",
     output:
         table_files("table1"),
@@ -35,7 +35,7 @@ rule table1:
         "../environment.yml"
     params:
         asked=asked(ASKED.data_table),
-        code=code("data_table"),
+        code=asked(partial(code, "data_table")),
     message:
         "table 1 · the datasets and their splits"
     script:
@@ -53,7 +53,7 @@ use rule table1 as table2 with:
 
 rule table3:
     input:
-        ASKED.table_input(experiment.main_variants),
+        asked(partial(ASKED.table_input, experiment.main_variants)),
         published=PUBLISHED / "results.csv",
     output:
         table_files("table3"),
@@ -65,7 +65,7 @@ rule table3:
         "../environment.yml"
     params:
         asked=asked(partial(ASKED.table, experiment.main_variants)),
-        code=code("score_table"),
+        code=asked(partial(code, "score_table")),
     message:
         "table 3 · accuracy"
     script:
@@ -74,7 +74,7 @@ rule table3:
 
 rule table4:
     input:
-        ASKED.table_input(experiment.variants),
+        asked(partial(ASKED.table_input, experiment.variants)),
         published=PUBLISHED / "results.csv",
     output:
         table_files("table4", "svg", "png"),
@@ -86,7 +86,7 @@ rule table4:
         "../environment.yml"
     params:
         asked=asked(partial(ASKED.table, experiment.variants)),
-        code=code("table4"),
+        code=asked(partial(code, "table4")),
     message:
         "table 4 · ablations"
     script:
@@ -124,7 +124,7 @@ rule table5:
         "../environment.yml"
     params:
         asked=asked(partial(ASKED.hyperparameter_table, published_settings(SHIPPED))),
-        code=code("table5"),
+        code=asked(partial(code, "table5")),
     message:
         "table 5 · hyper-parameters"
     script:
@@ -145,7 +145,7 @@ rule audit_published:
         "../environment.yml"
     params:
         titles=experiment.titles(),
-        code=code("audit_published"),
+        code=asked(partial(code, "audit_published")),
     message:
         "audit · the published figures"
     script:
@@ -165,7 +165,7 @@ rule effects:
         "../environment.yml"
     params:
         asked=asked(ASKED.effect, "effect"),
-        code=code("effects"),
+        code=asked(partial(code, "effects")),
     message:
         "effects · {wildcards.effect}"
     script:
@@ -174,7 +174,7 @@ rule effects:
 
 rule probes:
     input:
-        ASKED.probes(ASKED.runs),
+        asked(partial(ASKED.probes, ASKED.runs)),
     output:
         table_files("probes"),
     log:
@@ -185,7 +185,7 @@ rule probes:
         "../environment.yml"
     params:
         asked=asked(ASKED.probe_table),
-        code=code("probes"),
+        code=asked(partial(code, "probes")),
     message:
         "probes · what each phase did to its encoder"
     script:
@@ -194,7 +194,7 @@ rule probes:
 
 rule claims:
     input:
-        ASKED.table_input(ASKED.of_phases()),
+        asked(lambda: ASKED.table_input(ASKED.of_phases())),
         published=PUBLISHED / "results.csv",
     output:
         table_files("claims"),
@@ -206,7 +206,7 @@ rule claims:
         "../environment.yml"
     params:
         asked=asked(ASKED.claims),
-        code=code("claims"),
+        code=asked(partial(code, "claims")),
     message:
         "claims · what this grid says of the paper's"
     script:
@@ -215,7 +215,7 @@ rule claims:
 
 rule over_datasets:
     input:
-        ASKED.evaluations(ASKED.runs_of(experiment.main_variants)),
+        asked(lambda: ASKED.evaluations(ASKED.runs_of(experiment.main_variants))),
     output:
         table_files("over_datasets", "svg", "png"),
     log:
@@ -226,7 +226,7 @@ rule over_datasets:
         "../environment.yml"
     params:
         asked=asked(ASKED.over_datasets),
-        code=code("over_datasets"),
+        code=asked(partial(code, "over_datasets")),
     message:
         "over datasets · ranks and chances"
     script:
@@ -241,7 +241,7 @@ OVER_DATASETS = (
 
 rule classes:
     input:
-        ASKED.evaluations(ASKED.runs_of(experiment.main_variants)),
+        asked(lambda: ASKED.evaluations(ASKED.runs_of(experiment.main_variants))),
     output:
         table_files("classes"),
     log:
@@ -252,7 +252,7 @@ rule classes:
         "../environment.yml"
     params:
         asked=asked(ASKED.class_table),
-        code=code("classes"),
+        code=asked(partial(code, "classes")),
     message:
         "classes · those that are found least"
     script:
@@ -261,7 +261,7 @@ rule classes:
 
 rule verdict:
     input:
-        ASKED.table_input(experiment.variants),
+        asked(partial(ASKED.table_input, experiment.variants)),
     output:
         f"{layout.table('verdict', experiment.name)}.md",
     log:
@@ -272,7 +272,7 @@ rule verdict:
         "../environment.yml"
     params:
         asked=asked(ASKED.verdict),
-        code=code("verdict"),
+        code=asked(partial(code, "verdict")),
     message:
         "verdict · what came out, in plain sentences"
     script:

@@ -18,7 +18,7 @@ rule study_worker:
         save_every=experiment.save_every,
     params:
         asked=asked(ASKED.study, "dataset", "model", "group"),
-        code=code("study_worker"),
+        code=asked(partial(code, "study_worker")),
     message:
         "study · {wildcards.dataset} · {wildcards.model} · {wildcards.group} · worker {wildcards.worker}"
     script:
@@ -51,7 +51,7 @@ rule study:
         "../environment.yml"
     params:
         asked=asked(ASKED.study, "dataset", "model", "group"),
-        code=code("study"),
+        code=asked(partial(code, "study")),
     message:
         "study · {wildcards.dataset} · {wildcards.model} · {wildcards.group}: what it found"
     script:
