@@ -243,7 +243,8 @@ def test_tables_of_what_exists_have_dashes_and_train_nothing(
     configure(checkout, source_csv, tiny_bert, tables={"partial": True})
     shutil.rmtree(checkout.folder / "results/evaluations/topics/tiny/seed1/joint.ft")
     rules = sorted(rule for rule, _ in TABLES)
-    checkout.snakemake("--allowed-rules", *rules, "--forcerun", *rules)
+    said = checkout.snakemake("--allowed-rules", *rules, "--forcerun", *rules)
+    assert "tables.partial: tables of the runs that are here; none is trained." in said
     text = (checkout.folder / "results/tables/table3_accuracy.md").read_text()
     assert re.search(r"\| topics +\| tiny +\| \**\d.* \| – +\|", text)
     assert "Partial: 1 of 3 runs are missing." in text

@@ -111,14 +111,14 @@ def begin(ownership: Ownership, work: bool) -> bool:
     if not work:
         other, alive = ownership.look()
         if other and not alive:
-            _say(f"A run was killed here ({other}). Its lock would be removed; unfinished trainings would go on.")
+            say(f"A run was killed here ({other}). Its lock would be removed; unfinished trainings would go on.")
         return not alive
     killed = ownership.release_stale()
     if killed:
-        _say(f"A run was killed here ({killed}). Its lock is removed; unfinished trainings go on.")
+        say(f"A run was killed here ({killed}). Its lock is removed; unfinished trainings go on.")
         if killed.remote:
             seconds = int(LOOK * (MISSED + 2))
-            _say(f"Waiting {seconds} s for its jobs on other machines to end.")
+            say(f"Waiting {seconds} s for its jobs on other machines to end.")
             time.sleep(seconds)
     return True
 
@@ -148,7 +148,7 @@ def look(folders: Iterable[Path], files: Iterable[Path], repairs: Repairs, work:
         else:
             found.younger[closing] = younger
     for line in found.lines(work):
-        _say(line)
+        say(line)
     return found
 
 
@@ -198,5 +198,6 @@ def _date_back(path: Path, seen: int, closing: Path) -> None:
             os.utime(path, ns=(closed, closed))
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """One line on the terminal, whatever the run's picture shows there."""
     print(printable(line), file=sys.stderr, flush=True)
