@@ -57,26 +57,16 @@ archive:  ## results, config and Snakemake's records in one file; unpacked besid
 # The grid of config/reproduction.yaml, from copies of its datasets in DATA, or from hubs where none is given.
 COPIES = $(if $(DATA),--config data_root=$(abspath $(DATA)))
 GRID = $(patsubst %,config/%.yaml,paper capped forensics reproduction)
-SITTINGS ?= sittings
+BROKEN_OFF = $(wildcard sittings/*/results)
 AGAIN ?= reproduce-check
 DRAW ?= 1
 
 reproduce: setup  ## what is missing of the reproduction, packed dataset by dataset: make reproduce DATA=<folder of copies>
-	@$(BIN)/threephase reproduction rest $(SITTINGS) --configfile $(GRID) $(COPIES)
-	@for rest in $(SITTINGS)/*.yaml; do \
-	  [ -e "$$rest" ] || break; \
-	  sitting=$${rest%.yaml}; \
-	  $(BIN)/threephase run $(GRID) $$rest --quiet host --cores $(CORES) --keep-going \
-	    --directory $$sitting $(COPIES) -- results probes && \
-	  $(BIN)/threephase reproduction pack --configfile $(GRID) $(COPIES) --results $$sitting/results && \
-	  rm -rf $$sitting $$rest || exit 1; \
-	done
-	@$(BIN)/threephase reproduction write
+	@$(BIN)/threephase reproduction run --configfile $(GRID) $(COPIES) --cores $(CORES); \
+	  code=$$?; $(BIN)/threephase reproduction write && exit $$code
 
 reproduction: setup  ## what a broken-off sitting has done, packed beside the rest, and docs/reproduction.md from that alone
-	@for sitting in $(SITTINGS)/*/; do \
-	  $(BIN)/threephase reproduction pack --configfile $(GRID) $(COPIES) --results $${sitting}results || exit 1; \
-	done
+	@$(if $(BROKEN_OFF),$(BIN)/threephase reproduction pack --configfile $(GRID) $(COPIES) --results $(BROKEN_OFF))
 	@$(BIN)/threephase reproduction write
 
 reproduce-check: setup  ## a drawn tenth of the committed runs once more, compared with these within intervals: DRAW=2 …

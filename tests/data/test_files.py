@@ -109,7 +109,7 @@ HEAD = "text,label\n"
         (HEAD + "x,a\n" * 9, "every training row has the label 'a' in 'label'; a classifier needs two classes"),
         (HEAD + GOOD + "x,rare\n", "my.csv: line 20: class 'rare' has 1 row, and 3 are needed to be in train,"),
         (HEAD + GOOD + "x,0.5\n", "my.csv: line 20: label '0.5' in 'label' is a number with a fraction, not a class"),
-        (HEAD + "x,nan\ny,0\n", "my.csv: line 2: label 'nan' in 'label' is what programs write where a number is miss"),
+        (HEAD + "x,nan\ny,0\n", "my.csv: line 2: label 'nan' in 'label' is what programs write where there is no num"),
         (HEAD + "x,1.0\ny,0.0\n", "my.csv: line 2: label '1.0' in 'label' is a number with a fraction"),
         (HEAD + GOOD + "x,1\n", "my.csv: line 2: label 'a' in 'label' is a name, but '1' (my.csv: line 20) a number"),
         (HEAD + GOOD + "a\0b,a\n", "my.csv: line 20: a NUL byte"),

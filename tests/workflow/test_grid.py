@@ -1,5 +1,6 @@
 """A tiny grid through the real Snakemake: what it makes, what it shares, what it says, what a failure costs."""
 
+import hashlib
 import json
 import os
 import re
@@ -15,7 +16,8 @@ import pandas as pd
 import pytest
 from running import PROJECT, QUICK, in_a_terminal, plan, snakemake, write_config
 
-from threephase.errors import CheckpointError
+from threephase.commands.sitting import Sittings
+from threephase.errors import CheckpointError, UserError
 from threephase.experiment.reading import load, merged
 from threephase.jobs.digest import code_of
 from threephase.reproduction.again import Agreement, compare, drawn
@@ -365,26 +367,105 @@ def test_what_two_sittings_made_is_packed_as_if_one_had_and_the_rest_is_what_nei
         assert (together / file.name).read_bytes() == file.read_bytes(), file.name
 
 
-def test_other_code_or_settings_than_what_is_packed_was_made_with_are_refused(
+def test_a_run_without_all_of_its_probes_is_missing(grid: Path, tmp_path: Path) -> None:
+    shutil.copytree(grid / "results", tmp_path / "results")
+    shutil.rmtree(tmp_path / "results/probes/topics/tiny/seed1/dae.cl-noimb")
+    packed_from(tmp_path / "results", grid, tmp_path / "packed")
+    (rest,) = sittings(load(merged([grid / "config.yaml"]), SHIPPED), tmp_path / "packed").values()
+    assert [block["variants"] for block in rest["grid"]] == [["No Imb."]]
+
+
+def test_runs_that_cannot_stand_beside_packed_ones_are_refused_and_none_is_lost(
     grid: Path, packed: Path, tmp_path: Path
 ) -> None:
     given, results = merged([grid / "config.yaml"]), tmp_path / "results"
-    shutil.copytree(packed, tmp_path / "packed")
+    together = Path(shutil.copytree(packed, tmp_path / "packed"))
     shutil.copytree(grid / "results", results)
     for evaluation in (results / "evaluations/topics/tiny").glob("*/*"):
         if evaluation.name != "ft":
             shutil.rmtree(evaluation)
-    otherwise = given | {"hyperparameters": {"default": {**QUICK, "cl": {"pairs_per_text": 2}}}}
-    with pytest.raises(CheckpointError, match=r"cannot stand beside the new ones.*pairs_per_text was 1"):
-        pack(otherwise, SHIPPED, CODE, results, tmp_path / "packed")
-    provenance = results / "checkpoints/topics/tiny/seed1/ft/provenance.json"
-    records = pd.read_parquet(tmp_path / "packed/records.parquet")
+    topics = given["datasets"]["topics"]
+    for changes, said in (
+        (
+            {"hyperparameters": {"default": {**QUICK, "cl": {"pairs_per_text": 2}}}},
+            r"dae\.cl/settings.json: .*_text was 1",
+        ),
+        (
+            {"grid": [{"variants": ["FT", "DAE+FT"], "seeds": [1, 2]}]},
+            "3-Phase on topics with tiny, seed 1, is not asked",
+        ),
+    ):
+        with pytest.raises(CheckpointError, match=rf"cannot stand beside the new ones; .*{said}"):
+            pack(given | changes, SHIPPED, CODE, results, together)
+    elsewhere = {"datasets": {"topics": topics | {"test_size": 0.3}, "more": topics}, "grid": [{"seeds": [1, 2]}]}
+    (results / "evaluations/topics").rename(results / "evaluations/more")
+    with pytest.raises(CheckpointError):  # of rows that are others than the config asks for
+        pack(given | elsewhere, SHIPPED, CODE, results, together)
+    for file, (before, after), said in (
+        (together / "config.yaml", ("test_size: 0.2", "test_size: 0.3"), "test_size was 0.3, asked is 0.2"),
+        (together / "records.parquet", ('"train.parquet": "', '"train.parquet": "0'), "data/topics: its files are oth"),
+    ):
+        kept = file.read_bytes()
+        if file.suffix == ".yaml":
+            file.write_text(file.read_text().replace(before, after))
+        else:
+            records = pd.read_parquet(file)
+            of_data = records["path"] == "data/topics/dataset.json"
+            records.loc[of_data, "content"] = records["content"][of_data].str.replace(before, after)
+            records.to_parquet(file)
+        assert file.read_bytes() != kept
+        with pytest.raises(CheckpointError, match=f"cannot stand beside the new ones; .*{said}"):
+            pack(given, SHIPPED, CODE, results, together)
+        file.write_bytes(kept)
+    for file in packed.iterdir():
+        assert (together / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def test_steps_that_several_versions_of_the_code_made_are_named(grid: Path, packed: Path, tmp_path: Path) -> None:
+    shutil.copytree(packed, tmp_path / "packed")
+    write_document(packed, SHIPPED, tmp_path / "docs")
+    assert "several versions of the code" not in (tmp_path / "docs/reproduction.md").read_text()
+    records = pd.read_parquet(packed / "records.parquet")
     of_dae = records["path"].str.endswith("seed1/dae.ft/provenance.json")
-    code = json.loads(provenance.read_text())["code"]
-    records.loc[of_dae, "content"] = records.loc[of_dae, "content"].str.replace(code, "0" * 16)
+    code = json.loads(records["content"][of_dae].item())["code"]
+    complete = records["path"].str.endswith("checkpoints/topics/tiny/seed1/dae.ft/complete.json")
+    made = records["content"][of_dae].str.replace(code, "0" * 16)
+    before, after = (sha256_of(text) for text in (records["content"][of_dae].item(), made.item()))
+    records.loc[of_dae, "content"] = made
+    records.loc[complete, "content"] = records["content"][complete].str.replace(before, after)
     records.to_parquet(tmp_path / "packed/records.parquet")
-    with pytest.raises(CheckpointError, match=rf"topics: code of ft: {'0' * 12} and {code[:12]}"):
-        pack(given, SHIPPED, CODE, results, tmp_path / "packed")
+    write_document(tmp_path / "packed", SHIPPED, tmp_path / "docs")
+    assert (
+        "several versions of the code made, in several sittings: topics: ft."
+        in (tmp_path / "docs/reproduction.md").read_text()
+    )
+
+
+def sha256_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_sitting_is_packed_and_its_weights_go_and_one_that_fails_stays(
+    grid: Path, packed: Path, tmp_path: Path
+) -> None:
+    place, folder = tmp_path / "sittings", tmp_path / "packed"
+    absent = {"datasets": {"topics": {"source": {"train": "absent.csv"}}}}
+    failing = Sittings([grid / "config.yaml"], absent, CODE, place, folder, "2")
+    failing.sit("topics")
+    assert (failing.unfinished, (place / "topics").exists(), folder.exists()) == (["topics"], True, False)
+    for name in ("results", ".snakemake"):
+        shutil.copytree(
+            grid / name, place / "topics" / name, ignore=shutil.ignore_patterns("locks"), dirs_exist_ok=True
+        )
+    shutil.rmtree(place / "topics/results/tables")
+    shutil.rmtree(place / "topics/results/evaluations/topics/tiny/seed2")
+    left = Sittings([grid / "config.yaml"], {"save_every": 0}, CODE, place, folder, "2")
+    with pytest.raises(UserError, match="bbc: no dataset of the grid; it has topics"):
+        left.sit("bbc")
+    left.sit("topics")
+    assert (left.unfinished, list(place.iterdir())) == ([], [])
+    assert {path.name for path in folder.iterdir()} == {path.name for path in packed.iterdir()}
+    assert sittings(left.config, folder) == {}
 
 
 def test_a_drawn_part_that_was_run_again_agrees_or_does_not(grid: Path, packed: Path, tmp_path: Path) -> None:

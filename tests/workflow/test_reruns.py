@@ -244,7 +244,7 @@ def test_tables_of_what_exists_have_dashes_and_train_nothing(
     shutil.rmtree(checkout.folder / "results/evaluations/topics/tiny/seed1/joint.ft")
     rules = sorted(rule for rule, _ in TABLES)
     said = checkout.snakemake("--allowed-rules", *rules, "--forcerun", *rules)
-    assert "tables.partial: tables of the runs that are here; none is trained." in said
+    assert "tables.partial: tables are made of the runs that are here, and ask for no others." in said
     text = (checkout.folder / "results/tables/table3_accuracy.md").read_text()
     assert re.search(r"\| topics +\| tiny +\| \**\d.* \| – +\|", text)
     assert "Partial: 1 of 3 runs are missing." in text

@@ -27,7 +27,7 @@ def is_compact(root: Path) -> bool:
 
 
 def pack(records: Mapping[str, str], frames: Iterable[tuple[str, pd.DataFrame]], folder: Path) -> None:
-    """Write both files; the same bytes for the same content.
+    """Write both files; the same bytes for the same content. Records come last: without them nothing is there.
 
     Args:
         records: content by path below the results folder.
@@ -36,15 +36,15 @@ def pack(records: Mapping[str, str], frames: Iterable[tuple[str, pd.DataFrame]],
     """
     import pyarrow as pa
 
-    listed = sorted(records.items())
-    texts = {"path": [path for path, _ in listed], "content": [content for _, content in listed]}
-    _write(pa.table(texts), folder / RECORDS)
     columns = [line for path, frame in sorted(frames, key=lambda each: each[0]) for line in _columns(path, frame)]
     fields = {
         "path": pa.string(), "column": pa.string(), "names": pa.list_(pa.string()), "codes": pa.list_(pa.uint16()),
         "whole": pa.list_(pa.int32()), "shares": pa.list_(pa.float16()),
     }  # fmt: skip
     _write(pa.Table.from_pylist(columns, pa.schema(fields)), folder / FRAMES)
+    listed = sorted(records.items())
+    texts = {"path": [path for path, _ in listed], "content": [content for _, content in listed]}
+    _write(pa.table(texts), folder / RECORDS)
 
 
 def unpack(folder: Path, root: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from threephase import __version__
 
 _PACKAGE = Path(__file__).parents[1]
+_CODE = (":/src", ":/rules", ":/workflow", ":/Snakefile")  # of the checkout, what can change a result
 _LIBRARIES = ("torch", "transformers", "sentence-transformers", "numpy", "scikit-learn", "snakemake")
 
 
@@ -54,14 +55,14 @@ def versions() -> dict[str, str]:
 
 
 def _git_commit() -> dict[str, Any]:
-    """Commit of the checkout that the package runs from, and whether it was edited since; empty outside git."""
+    """Commit of the checkout that the package runs from, and whether its code was edited since; empty outside git."""
 
     def git(*words: str) -> str:
         command = ["git", "-C", str(_PACKAGE), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
 
     try:
-        return {"commit": git("rev-parse", "HEAD"), "edited": bool(git("status", "--porcelain"))}
+        return {"commit": git("rev-parse", "HEAD"), "edited": bool(git("status", "--porcelain", "--", *_CODE))}
     except (OSError, subprocess.SubprocessError):
         return {}
 

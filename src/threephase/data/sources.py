@@ -180,8 +180,8 @@ def _refuse_numbers(rows: pd.DataFrame, column: str) -> None:
         first = floats.iloc[0]
         if _NO_NUMBER.fullmatch(first[column]):
             raise DataError(
-                f"{first['place']}: label '{first[column]}' in '{column}' is what programs write where a number is "
-                "missing; leave it empty, or map it under `source.label_map`"
+                f"{first['place']}: label '{first[column]}' in '{column}' is what programs write where there is no "
+                "number; map it under `source.label_map`, or leave it empty and set `source.missing_labels`"
             )
         raise DataError(
             f"{first['place']}: label '{first[column]}' in '{column}' is a number with a fraction, not a class; write "

@@ -132,7 +132,8 @@ def _refuse_config(file: Path) -> None:
     if fetched:
         raise ModelError(f"{file}: {fetched[0]} fetches code, which is never run; take that line out")
     for key, value in config.items():
-        if ("dropout" in key or "pdrop" in key) and isinstance(value, int | float) and not 0 <= value < 1:
+        share = isinstance(value, int | float) and not isinstance(value, bool)
+        if ("dropout" in key or "pdrop" in key) and share and not 0 <= value < 1:
             raise ModelError(
                 f"{file}: `{key}: {value}` leaves nothing of what it drops from; it is a share below 1, so correct it"
             )

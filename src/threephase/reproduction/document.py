@@ -16,6 +16,7 @@ from threephase.artifacts.compact import records_of
 from threephase.artifacts.folders import writing_file
 from threephase.artifacts.inert import in_markdown
 from threephase.experiment.asked import Asked
+from threephase.experiment.recipe import Recipe
 from threephase.reproduction.packing import runs_there, unpack
 from threephase.reproduction.tables import write_tables
 from threephase.reproduction.template import DOCUMENT
@@ -25,6 +26,8 @@ PAGE = "reproduction.md"
 BESIDE = "reproduction"  # folder beside the page: numbers and figures
 ADVICE = "advice.md"  # beside the compact form: what a person concludes from the page
 COMPARED = {".md", ".csv"}  # endings of what is the same on every machine; a figure's letters are as wide as its fonts
+# Records that say by which code a step was made, by the kind of folder that they lie in.
+MADE = {"provenance.json": "checkpoints", "metrics.json": "evaluations", "probe.json": "probes"}
 PAPERS = ("table3", "table4", "table6", "table7", "table1", "table2", "table5", "audit_published")
 
 
@@ -151,8 +154,25 @@ def _origin(records: dict[str, str]) -> dict[str, Any]:
         "hours": f"{seconds.sum() / 3600:.1f}",
         "commits": each(lambda training: training.get("git", {}).get("commit", "")[:12]),
         "machines": each(lambda training: _machine(training["hardware"])),
+        "mixed": _mixed(records),
         "libraries": each(lambda training: _listed(training["versions"])),
     }
+
+
+def _mixed(records: dict[str, str]) -> list[str]:
+    """The steps of each dataset that several versions of the code made, in several sittings, as `trec: cl, ft`."""
+    codes: dict[tuple[str, str], set[str]] = {}
+    for path, content in records.items():
+        kind, *between, name = path.split("/")
+        if MADE.get(name) == kind:
+            recipe = Recipe(between[-1])
+            step = recipe.baseline or recipe.phase if kind == "checkpoints" else kind
+            codes.setdefault((layout.dataset_of(between[0]), step), set()).add(json.loads(content)["code"])
+    steps: dict[str, list[str]] = {}
+    for (dataset, step), found in sorted(codes.items()):
+        if len(found) > 1:
+            steps.setdefault(dataset, []).append(step)
+    return [f"{dataset}: {', '.join(of_dataset)}" for dataset, of_dataset in steps.items()]
 
 
 def _listed(versions: dict[str, str]) -> str:

@@ -10,14 +10,15 @@ import pandas as pd
 import yaml
 
 from threephase.artifacts import compact, layout
-from threephase.artifacts.folders import COMPLETE, DATASET, ORIGIN, read_json, writing_file
+from threephase.artifacts.folders import COMPLETE, DATASET, ORIGIN, read_hashes, writing_file
 from threephase.errors import CheckpointError
 from threephase.evaluation.predictions import PREDICTIONS
 from threephase.evaluation.results import SHOWN, collect, set_otherwise
 from threephase.experiment.asked import Asked
 from threephase.experiment.config import Config
-from threephase.experiment.reading import load, read
+from threephase.experiment.reading import load, read, read_yaml
 from threephase.experiment.recipe import Run
+from threephase.settings.dataset import SHOWN_ONLY
 from threephase.tables.probes import read_probes
 
 CONFIG = "config.yaml"
@@ -45,7 +46,9 @@ def pack(given: Mapping[str, Any], shipped: Path, code: Callable[[str], str], ro
         root: the results folder.
         folder: where the compact form goes, or what there is of it.
 
-    Raises CheckpointError where no run is there, or one, new or packed, was made otherwise than is asked for now.
+    Raises CheckpointError where no run is there, where one, new or packed, was made with other settings than the config
+    has for it, or a new one otherwise than the code would now, and where new and packed ones of a dataset have other
+    rows. Packed runs may be of another version of the code; the document says so.
     """
     asked = Asked(of_what_exists(load(given, shipped)), code, root)
     runs = asked.runs_of(asked.config.variants)
@@ -55,26 +58,29 @@ def pack(given: Mapping[str, Any], shipped: Path, code: Callable[[str], str], ro
     read_probes(asked.probed(runs), root, code("probe"))
     with TemporaryDirectory() as made:
         together = Path(made)
-        if compact.is_there(folder):
-            compact.unpack(folder, together)
-        _lay_out(asked, runs, together)
-        whole = _of_packed(asked.config, together)
-        runs = whole.runs_of(asked.config.variants)
-        refused = [*set_otherwise(runs, whole.of_trainings(runs), together), *_made_differently(runs, together)]
+        before = _laid_out_packed(folder, shipped, together)
+        known = before.runs_of(before.config.variants) if before else []
+        refused = [*_set_otherwise(known, before, asked), *_of_other_files(asked, runs, together)] if before else []
         if refused:
             raise CheckpointError(
-                f"{folder}: has runs that cannot stand beside the new ones; go on with the config, the data and the"
-                f" version of the project that made them, or pack into another folder: {'; '.join(refused[:SHOWN])}"
+                f"{folder}: has runs that cannot stand beside the new ones; go on with the config and the data that"
+                f" made them, or pack into another folder: {'; '.join(refused[:SHOWN])}"
             )
-        _pack_files(whole, runs, folder)
+        _lay_out(asked, runs, together)
+        whole = _of_packed(asked.config, together)
+        packed = whole.runs_of(asked.config.variants)
+        _pack_files(whole, packed, folder)
+    config = _anywhere(given, asked.config)
+    for dataset in {layout.dataset_of(run.dataset) for run in known} - {layout.dataset_of(run.dataset) for run in runs}:
+        config["datasets"][dataset]["source"] = read_yaml(folder / CONFIG)["datasets"][dataset]["source"]
     with writing_file(folder / CONFIG) as beside:
         beside.write_text(
             "# Made by `threephase reproduction pack`: what was asked for of the results beside it.\n"
-            + yaml.safe_dump(_anywhere(given, asked.config), sort_keys=False, allow_unicode=True, width=120),
+            + yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=120),
             encoding="utf-8",
         )
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-    return Packed(len(runs), len(asked.runs), size)
+    return Packed(len(packed), len(asked.runs), size)
 
 
 def unpack(folder: Path, shipped: Path, root: Path) -> Asked:
@@ -96,22 +102,47 @@ def of_what_exists(config: Config) -> Config:
     return config.model_copy(update={"tables": config.tables.model_copy(update={"partial": True})})
 
 
-def _made_differently(runs: list[Run], root: Path) -> list[str]:
-    """Where runs of one dataset are of several versions of code or data, or runs of all of several base models.
+def _laid_out_packed(folder: Path, shipped: Path, root: Path) -> Asked | None:
+    """A results folder made of what is packed already; None where nothing is."""
+    return unpack(folder, shipped, root) if compact.is_there(folder) and (folder / CONFIG).exists() else None
 
-    Datasets may have been run by different versions of the project, since tables compare within each.
-    """
-    found: dict[str, set[str]] = {}
+
+def _set_otherwise(runs: list[Run], packed: Asked, asked: Asked) -> Iterator[str]:
+    """Where packed runs are none of the config, or were made with other settings than it has for them."""
+    wanted = set(asked.runs)
     for run in runs:
-        for recipe in run.recipe.prefixes:
-            folder = layout.checkpoint(run.dataset, run.model, run.seed, recipe, root)
-            made = read_json(folder / "provenance.json")
-            found.setdefault(f"{run.dataset}: code of {recipe.baseline or recipe.phase}", set()).add(made["code"])
-            found.setdefault(f"{run.dataset}: its rows", set()).add(made["inputs"]["dataset"])
-            if not recipe.parent and layout.reads_base_model(recipe):
-                found.setdefault(f"{run.model}: its files", set()).add(made["inputs"]["parent"])
-    shown = {what: sorted(digest[:12] for digest in digests) for what, digests in found.items() if len(digests) > 1}
-    return [f"{what}: {' and '.join(digests)}" for what, digests in shown.items()]
+        if run not in wanted:
+            yield f"{run.variant} on {run.dataset} with {run.model}, seed {run.seed}, is not asked for any more"
+    kept = [run for run in runs if run in wanted]
+    now = _of_packed(asked.config, packed.root)
+    for line in set_otherwise(kept, now.of_trainings(kept), packed.root):
+        yield line.removeprefix(f"{packed.root}/")
+    for dataset in dict.fromkeys(layout.dataset_of(run.dataset) for run in kept):
+        before, after = (_of_data(of.config, dataset) for of in (packed, asked))
+        for key in sorted(before.keys() | after.keys()):
+            if before.get(key) != after.get(key):
+                yield f"datasets.{dataset}: {key} was {before.get(key)}, asked is {after.get(key)}"
+
+
+def _of_data(config: Config, dataset: str) -> dict[str, Any]:
+    """The settings that rows depend on, wherever they come from."""
+    given = config.dataset_settings(dataset).model_dump(mode="json", exclude=SHOWN_ONLY)
+    return {key: value for key, value in given.items() if key != "source"}
+
+
+def _of_other_files(asked: Asked, runs: list[Run], packed: Path) -> Iterator[str]:
+    """Where new runs were made of other rows, or another base model, than packed ones of the same name."""
+    data = {layout.data(run.dataset, asked.root) / DATASET for run in runs}
+    models = {layout.base_model(run.model, asked.root) / COMPLETE for run in runs}
+    for file in sorted(data | models):
+        before, after = packed / file.relative_to(asked.root), file
+        if before.exists() and after.exists() and _hashes_of(before) != _hashes_of(after):
+            yield f"{file.parent.relative_to(asked.root)}: its files are others"
+
+
+def _hashes_of(closing: Path) -> dict[str, str]:
+    """Of the files of a dataset or base model; where a model came from says nothing of what it is."""
+    return {name: digest for name, digest in read_hashes(closing).items() if name != ORIGIN}
 
 
 def _lay_out(asked: Asked, runs: list[Run], root: Path) -> None:

@@ -68,6 +68,9 @@ which rule, at the head of `config/reproduction.yaml`.
 {{ trainings }} trainings took {{ hours }} hours of one processor each.
 
 - Commits: {{ commits | join(", ") or "not known" }}.
+{% if mixed %}
+- Steps that several versions of the code made, in several sittings: {{ mixed | join("; ") }}.
+{% endif %}
 - Machines: {{ machines | join("; ") }}.
 {% for line in libraries %}
 - Libraries: {{ line }}.

@@ -44,7 +44,7 @@ Probes = Mapping[Probed, dict[str, Any]]
 def read_probes(probed: Iterable[Probed], root: Path, code: str) -> dict[Probed, dict[str, Any]]:
     """The probes of some checkpoints. One of a checkpoint whose training diverged has `failed`, the reason.
 
-    What was packed had been compared with the code as it was then.
+    What was packed had been compared as it was then.
 
     Args:
         probed: whose.
@@ -65,12 +65,10 @@ def _read(probed: Probed, root: Path, code: str) -> dict[str, Any]:
         folder = layout.probe(dataset, model, seed, recipe, root)
         checkpoint = layout.checkpoint(dataset, model, seed, recipe, root)
     found = read_json(folder / "probe.json")
-    now = {
-        "code": found["code"] if is_compact(root) else code,
-        "checkpoint": sha256_json(read_hashes(checkpoint / COMPLETE)),
-    }
-    for what, recorded in (("code", found["code"]), ("checkpoint", found["inputs"]["checkpoint"])):
-        if recorded != now[what]:
+    now = {"code": code, "checkpoint": sha256_json(read_hashes(checkpoint / COMPLETE))}
+    recorded = {"code": found["code"], "checkpoint": found["inputs"]["checkpoint"]}
+    for what in () if is_compact(root) else now:
+        if recorded[what] != now[what]:
             raise CheckpointError(f"{folder}: probed with another {what} than is there now; delete it and run again")
     failure = failure_of(folder)
     return found | {"failed": failure} if failure else found

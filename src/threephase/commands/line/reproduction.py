@@ -14,22 +14,24 @@ NEXT = "run `threephase reproduction write`, and commit what it wrote"
 
 
 def add_commands(commands: Any) -> None:
-    """Make its four known to the command line."""
+    """Make them known to the command line."""
     room = commands.add_parser("reproduction", help="a grid in compact form, and the document made of it")
     kinds = room.add_subparsers(required=True)
     pack = kinds.add_parser(
         "pack", help="add scores, settings, provenance, predictions of a grid to the compact form: no weights, no texts"
     )
     _add_config(pack)
-    pack.add_argument("--results", type=Path, default=Path("results"), help="the results folder")
+    pack.add_argument("--results", type=Path, nargs="+", default=[Path("results")], help="results folders")
     pack.set_defaults(run=_pack)
     write = kinds.add_parser("write", help="docs/reproduction.md, its tables and figures, from the compact form alone")
     write.add_argument("--check", action="store_true", help="write nothing; fail where they differ from what is there")
     write.set_defaults(run=_write)
-    rest = kinds.add_parser("rest", help="a config for each dataset that asks for its runs that are not packed yet")
-    _add_config(rest)
-    rest.add_argument("out", type=Path, help="the folder of these configs, each to be laid over the grid's")
-    rest.set_defaults(run=_rest)
+    run = kinds.add_parser("run", help="what is not packed yet, dataset by dataset; its weights go when it is packed")
+    _add_config(run)
+    run.add_argument("--sittings", type=Path, default=Path("sittings"), help="where each dataset has its folder")
+    run.add_argument("--cores", default="all", help="as snakemake's")
+    run.add_argument("--dataset", nargs="+", metavar="NAME", help="these alone")
+    run.set_defaults(run=_run)
     draw = kinds.add_parser("draw", help="a config that asks for a drawn share of the packed runs once more")
     draw.add_argument("out", type=Path, help="the config to write, to be laid over the grid's")
     draw.add_argument("--share", type=_share, default=0.1, help="of the runs")
@@ -39,7 +41,7 @@ def add_commands(commands: Any) -> None:
     _add_config(compare)
     compare.add_argument("--results", type=Path, default=Path("results"), help="the results folder of the new runs")
     compare.set_defaults(run=_compare)
-    for each in (pack, rest, write, draw, compare):
+    for each in (pack, run, write, draw, compare):
         each.add_argument("--folder", type=Path, default=COMMITTED, help="of the compact form")
 
 
@@ -71,9 +73,22 @@ def _pack(arguments: argparse.Namespace) -> int:
     from threephase.reproduction.packing import pack
 
     given = merged(arguments.configfile, dict(arguments.config))
-    packed = pack(given, SHIPPED, _code(), arguments.results, arguments.folder)
-    print(f"{arguments.folder}: {packed.runs} of {packed.of} runs, {packed.size / 1e6:.1f} MB")
+    for results in arguments.results:
+        packed = pack(given, SHIPPED, _code(), results, arguments.folder)
+        print(f"{arguments.folder}: {packed.runs} of {packed.of} runs, {packed.size / 1e6:.1f} MB")
     return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from threephase.commands.sitting import Sittings
+
+    changes = dict(arguments.config)
+    left = Sittings(arguments.configfile, changes, _code(), arguments.sittings, arguments.folder, arguments.cores)
+    for dataset in arguments.dataset or left.datasets:
+        left.sit(dataset)
+    for dataset in left.unfinished:
+        print(f"✗ {dataset}: not all of its runs are done; its folder {arguments.sittings / dataset} stays")
+    return int(bool(left.unfinished))
 
 
 def _write(arguments: argparse.Namespace) -> int:
@@ -89,32 +104,14 @@ def _write(arguments: argparse.Namespace) -> int:
     return int(bool(found))
 
 
-def _rest(arguments: argparse.Namespace) -> int:
-    from threephase.experiment.reading import read
-    from threephase.reproduction.sittings import sittings
-
-    found = sittings(read(arguments.configfile, dict(arguments.config)), arguments.folder)
-    for done in arguments.out.glob("*.yaml"):
-        if done.stem not in found:
-            done.unlink()
-    for dataset, overlay in found.items():
-        _write_grid(overlay, arguments.out / f"{dataset}.yaml")
-    return 0
-
-
 def _draw(arguments: argparse.Namespace) -> int:
     from threephase.reproduction.again import drawn
+    from threephase.reproduction.sittings import write_grid
 
-    _write_grid(drawn(arguments.folder, SHIPPED, arguments.share, arguments.draw), arguments.out)
+    overlay = drawn(arguments.folder, SHIPPED, arguments.share, arguments.draw)
+    write_grid(overlay, arguments.out)
+    print(f"{arguments.out}: {len(overlay['grid'])} runs")
     return 0
-
-
-def _write_grid(overlay: dict[str, Any], out: Path) -> None:
-    import yaml
-
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(yaml.safe_dump(overlay, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    print(f"{out}: {len(overlay['grid'])} runs")
 
 
 def _compare(arguments: argparse.Namespace) -> int:
