@@ -74,7 +74,7 @@ rule table3:
 
 rule table4:
     input:
-        asked(partial(ASKED.table_input, experiment.variants)),
+        asked(partial(ASKED.table_input, experiment.ablation_variants)),
         published=PUBLISHED / "results.csv",
     output:
         table_files("table4", "svg", "png"),
@@ -85,7 +85,7 @@ rule table4:
     conda:
         "../environment.yml"
     params:
-        asked=asked(partial(ASKED.table, experiment.variants)),
+        asked=asked(partial(ASKED.table, experiment.ablation_variants)),
         code=asked(partial(code, "table4")),
     message:
         "table 4 · ablations"

@@ -369,6 +369,14 @@ def test_one_variant_measures_the_others_whatever_variants_there_are() -> None:
     assert (absent.reference, absent.main_variants) == ("FT", ["FT"])
 
 
+def test_variants_that_only_a_table_of_effects_compares_are_none_of_table_4() -> None:
+    effects = {"effects": {"e": {"title": "E", "against": {"CL+FT": ["DAE+FT"]}}}}
+    asked = [{"seeds": [1], "variants": ["CL+FT"]}, {"seeds": [1], "effects": ["e"]}]
+    assert load(MINIMAL | GRIDS | {"grid": asked, "tables": effects}).ablation_variants == ["CL+FT"]
+    alone = load(MINIMAL | GRIDS | {"grid": asked[1:], "tables": effects})
+    assert alone.ablation_variants == ["DAE+FT", "CL+FT"]
+
+
 @pytest.mark.parametrize(
     ("tables", "said"),
     [

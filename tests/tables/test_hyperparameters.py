@@ -35,6 +35,18 @@ def test_a_setting_that_differs_from_the_papers_has_both(tmp_path: Path) -> None
     assert len(numbers) == 2 * len(PARAMETERS)
 
 
+def test_datasets_with_the_same_values_share_a_column_and_keep_their_numbers(tmp_path: Path) -> None:
+    def heads(columns: list[Column]) -> list[str]:
+        write_table5(columns, {"d": "D", "m": "Model"}, "3-Phase", tmp_path / "t")
+        assert len(pd.read_csv(tmp_path / "t.csv")) == len(columns) * len(PARAMETERS)
+        head = (tmp_path / "t.md").read_text().splitlines()[2]
+        return [cell.strip() for cell in head.split("|")[2:-1]]
+
+    same = [Column(name, "m", {"ft": {"lr": 1e-5}}, {}) for name in ("d", "e")]
+    assert heads(same) == ["all datasets, Model"]
+    assert heads([*same, Column("f", "m", {"ft": {"lr": 2e-5}}, {})]) == ["D, Model; e, Model", "f, Model"]
+
+
 def test_settings_on_ones_own_data_stand_beside_nothing(tmp_path: Path) -> None:
     write_table5([Column("d", "m", {"ft": {"lr": 1e-5}}, {})], {}, "FT", tmp_path / "table5_hyperparameters")
     caption, _, head, *_ = (tmp_path / "table5_hyperparameters.md").read_text().splitlines()

@@ -467,6 +467,13 @@ class Config(Settings):
         baselines = [variant for variant in self._run_variants if self.is_baseline(variant)]
         return [*self._standing_for(self.tables.main or ["3-Phase", "Joint", "FT"]), *baselines]
 
+    @property
+    def ablation_variants(self) -> list[str]:
+        """The variants of Table 4: all, without those that run only to be compared in tables of effects."""
+        blocks = [block for block in self.grid if not block.effects]
+        asked = {run.variant for run in runs_of(blocks, self.datasets, self.models, self.variants, {})}
+        return [variant for variant in self.variants if variant in asked] or list(self.variants)
+
     def _standing_for(self, names: list[str]) -> list[str]:
         """Those of the variants of phases that have runs; all that have where none of them has."""
         run = [variant for variant in self._run_variants if not self.is_baseline(variant)]

@@ -56,7 +56,7 @@ def write_tables(asked: Asked, shipped: Path, out: Path) -> None:
         for name, make in SCORE_TABLES.items():
             write_table(make, **main, published=str(results), stem=stem(name), root=root)
         write_classes(**asked.class_table(), stem=stem("classes"), root=root)
-    write_table4(**asked.table(config.variants), published=str(results), stem=stem("table4"), root=root)
+    write_table4(**asked.table(config.ablation_variants), published=str(results), stem=stem("table4"), root=root)
     _write_table5(asked, shipped, stem("table5"))
     if "audit_published" in tables_of(config, shipped):
         write_audit(audit(pd.read_csv(results), datasets), config.titles(), stem("audit_published"))

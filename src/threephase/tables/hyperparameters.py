@@ -1,5 +1,6 @@
 """Table 5: the hyper-parameters that ran, ours beside the paper's."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,16 +59,15 @@ def with_tuned(columns: list[Column], files: list[str], fixed: dict[str, list[st
 
 
 def write_table5(columns: list[Column], titles: dict[str, str], reference: str, stem: Path) -> None:
-    """Table 5: one row for each parameter, one column for each dataset and base model; the paper's in brackets."""
+    """Table 5: one row for each parameter, one column for each dataset and base model; the paper's in brackets.
+
+    Datasets with the same values share a column of what people read.
+    """
     of_paper = any(column.paper for column in columns)
-    rows = []
-    for name, (phase, setting) in PARAMETERS.items():
-        rows.append(
-            [
-                name,
-                *(_cell(_get(column.ours, phase, setting), _get(column.paper, phase, setting)) for column in columns),
-            ]
-        )
+    alike: dict[tuple[str, ...], list[Column]] = {}
+    for column in columns:
+        alike.setdefault(tuple(_cells(column)), []).append(column)
+    rows = [list(row) for row in zip(PARAMETERS, *alike, strict=True)]
     numbers = [
         {
             "dataset": column.dataset, "base_model": column.model, "parameter": name,
@@ -84,14 +84,28 @@ def write_table5(columns: list[Column], titles: dict[str, str], reference: str, 
     caption = typeset.numbered(
         5, f"Hyper-parameters of {reference} as they ran.{brackets if of_paper else ''}", of_paper
     )
-    heads = ["Parameter"]
-    for column in columns:
-        star = " *" if of_paper and not column.paper else ""
-        heads.append(f"{title_of(column.dataset, titles)}, {titles.get(column.model, column.model)}{star}")
+    heads = ["Parameter", *(_head(each, len(each) == len(columns), of_paper, titles) for each in alike.values())]
     paper_form = typeset.latex(
         "table5_hyperparameters", caption, heads, [[typeset.tex(cell) for cell in row] for row in rows], 1
     )
     typeset.write(stem, as_csv(pd.DataFrame(numbers)), typeset.markdown(caption, heads, rows), paper_form)
+
+
+def _cells(column: Column) -> Iterator[str]:
+    for phase, setting in PARAMETERS.values():
+        yield _cell(_get(column.ours, phase, setting), _get(column.paper, phase, setting))
+
+
+def _head(columns: list[Column], all_of_them: bool, of_paper: bool, titles: dict[str, str]) -> str:
+    """What datasets and base models a column of the table stands for; those of the same values have one."""
+    if all_of_them and len(columns) > 1:
+        models = dict.fromkeys(titles.get(column.model, column.model) for column in columns)
+        return f"all datasets, {', '.join(models)}"
+    return "; ".join(
+        f"{title_of(column.dataset, titles)}, {titles.get(column.model, column.model)}"
+        + (" *" if of_paper and not column.paper else "")
+        for column in columns
+    )
 
 
 def _get(settings: dict[str, dict[str, Any]], phase: str, setting: str) -> Any:
