@@ -384,7 +384,6 @@ def test_runs_that_cannot_stand_beside_packed_ones_are_refused_and_none_is_lost(
     for evaluation in (results / "evaluations/topics/tiny").glob("*/*"):
         if evaluation.name != "ft":
             shutil.rmtree(evaluation)
-    topics = given["datasets"]["topics"]
     for changes, said in (
         (
             {"hyperparameters": {"default": {**QUICK, "cl": {"pairs_per_text": 2}}}},
@@ -397,10 +396,8 @@ def test_runs_that_cannot_stand_beside_packed_ones_are_refused_and_none_is_lost(
     ):
         with pytest.raises(CheckpointError, match=rf"cannot stand beside the new ones; .*{said}"):
             pack(given | changes, SHIPPED, CODE, results, together)
-    elsewhere = {"datasets": {"topics": topics | {"test_size": 0.3}, "more": topics}, "grid": [{"seeds": [1, 2]}]}
-    (results / "evaluations/topics").rename(results / "evaluations/more")
-    with pytest.raises(CheckpointError):  # of rows that are others than the config asks for
-        pack(given | elsewhere, SHIPPED, CODE, results, together)
+        with pytest.raises(CheckpointError, match=said):
+            Sittings([grid / "config.yaml"], changes, CODE, tmp_path / "sittings", together, "2")  # before it runs
     for file, (before, after), said in (
         (together / "config.yaml", ("test_size: 0.2", "test_size: 0.3"), "test_size was 0.3, asked is 0.2"),
         (together / "records.parquet", ('"train.parquet": "', '"train.parquet": "0'), "data/topics: its files are oth"),

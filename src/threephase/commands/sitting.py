@@ -14,7 +14,7 @@ from threephase.commands.run import OWN_CONFIG, command
 from threephase.errors import InterruptionError, UserError
 from threephase.experiment.asked import Asked
 from threephase.experiment.reading import load, merged
-from threephase.reproduction.packing import of_what_exists, pack
+from threephase.reproduction.packing import of_what_exists, pack, refuse_set_otherwise
 from threephase.reproduction.sittings import sittings, write_grid
 
 # All that is packed: the runs, the probes, and the audits of the datasets, of which Table 1 is made.
@@ -31,6 +31,8 @@ class Sittings:
         place: where each dataset has a folder while it runs, and what it asks for beside that.
         folder: of the compact form.
         cores: as Snakemake takes them.
+
+    Raises CheckpointError where packed runs could not stand beside those of this config.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Sittings:
         self.cores = cores
         self.datasets = list(dict.fromkeys(layout.dataset_of(run.dataset) for run in self.config.runs()))
         self.unfinished: list[str] = []
+        refuse_set_otherwise(self.config, OWN_CONFIG.parent, folder)
 
     def sit(self, dataset: str) -> None:
         """Run what is missing of a dataset, pack what was done, and take its folder away if that is all.

@@ -28,7 +28,7 @@ ADVICE = "advice.md"  # beside the compact form: what a person concludes from th
 COMPARED = {".md", ".csv"}  # endings of what is the same on every machine; a figure's letters are as wide as its fonts
 # Records that say by which code a step was made, by the kind of folder that they lie in.
 MADE = {"provenance.json": "checkpoints", "metrics.json": "evaluations", "probe.json": "probes"}
-OTHERS = ("over_datasets", "classes", "probes", "audit_published")
+BEHIND = ("over_datasets", "classes", "probes", "audit_published")
 PAPERS = ("table3", "table4", "table6", "table7", "table1", "table2", "table5")
 
 
@@ -101,7 +101,7 @@ def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> s
             }
             for name in dict.fromkeys([*asked_first, *effects])
         ],
-        others=[told[name] for name in map(_stem, OTHERS) if name in told],
+        others=[told[name] for name in map(_stem, BEHIND) if name in told],
         notes=notes,
         coverage=_coverage(asked),
         **_origin(records),
@@ -109,7 +109,7 @@ def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> s
 
 
 def _stem(name: str) -> str:
-    return layout.TABLES[name]
+    return layout.TABLES.get(name, name)
 
 
 def _below_heading(text: str) -> str:

@@ -61,11 +61,7 @@ def pack(given: Mapping[str, Any], shipped: Path, code: Callable[[str], str], ro
         before = _laid_out_packed(folder, shipped, together)
         known = before.runs_of(before.config.variants) if before else []
         refused = [*_set_otherwise(known, before, asked), *_of_other_files(asked, runs, together)] if before else []
-        if refused:
-            raise CheckpointError(
-                f"{folder}: has runs that cannot stand beside the new ones; go on with the config and the data that"
-                f" made them, or pack into another folder: {'; '.join(refused[:SHOWN])}"
-            )
+        _refuse(refused, folder)
         _lay_out(asked, runs, together)
         whole = _of_packed(asked.config, together)
         packed = whole.runs_of(asked.config.variants)
@@ -100,6 +96,23 @@ def _of_packed(config: Config, root: Path) -> Asked:
 def of_what_exists(config: Config) -> Config:
     """The config, with tables of the runs that exist."""
     return config.model_copy(update={"tables": config.tables.model_copy(update={"partial": True})})
+
+
+def refuse_set_otherwise(config: Config, shipped: Path, folder: Path) -> None:
+    """Before anything runs: raise CheckpointError where packed runs could not stand beside runs of a config."""
+    with TemporaryDirectory() as made:
+        before = _laid_out_packed(folder, shipped, Path(made))
+        if before:
+            asked = _of_packed(config, Path(made))
+            _refuse([*_set_otherwise(before.runs_of(before.config.variants), before, asked)], folder)
+
+
+def _refuse(differences: list[str], folder: Path) -> None:
+    if differences:
+        raise CheckpointError(
+            f"{folder}: has runs that cannot stand beside the new ones; go on with the config and the data that made"
+            f" them, or pack into another folder: {'; '.join(differences[:SHOWN])}"
+        )
 
 
 def _laid_out_packed(folder: Path, shipped: Path, root: Path) -> Asked | None:
