@@ -96,7 +96,7 @@ def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> s
         effects=[
             {
                 "title": in_markdown(effects[name].title),
-                "table": told.get(f"effects_{name}"),
+                "table": told.get(f"effects_{name}") if _answered(tables, name) else None,
                 "figure": _figure(tables, f"effects_{name}", effects[name].title),
             }
             for name in dict.fromkeys([*asked_first, *effects])
@@ -106,6 +106,12 @@ def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> s
         coverage=_coverage(asked),
         **_origin(records),
     )
+
+
+def _answered(tables: Path, effect: str) -> bool:
+    """Whether any comparison of a question has its runs."""
+    numbers = tables / f"effects_{effect}.csv"
+    return numbers.exists() and len(numbers.read_text(encoding="utf-8").splitlines()) > 1
 
 
 def _stem(name: str) -> str:

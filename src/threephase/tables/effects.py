@@ -118,7 +118,8 @@ def write_effects(
     _, results = marked_rows(runs, asked, probed, probe_code, stem, root)
     found = effects(results[results["failed"].isna()], against, evidence_of(results, root), region / 100)
     says = [
-        f"{title}. Differences from the baseline in points, over the seeds that both have. Accuracy: with p before and "
+        title if title.endswith("?") else f"{title}.",
+        "Differences from the baseline in points, over the seeds that both have. Accuracy: with p before and "
         "(in brackets) after Holm's correction, and intervals at the level of that correction. F1 and recall of the "
         f"rarest third of the classes: 95% intervals, not corrected. Test rows: {test_rows(results, titles)}.",
         leaks(results), partial(missing, len(runs)),
