@@ -20,7 +20,9 @@ def repairs_of(place):
 try:
     REPAIRS = Repairs(layout.repairs())
     if WORK and experiment.tables.partial:
-        arrival.say("tables.partial: tables are made of the runs that are here, and ask for no others.")
+        arrival.say(
+            "tables.partial: tables are made of the runs that are here, and ask for no others."
+        )
     if workflow.is_main_process and arrival.begin(OWNERSHIP, WORK):
         audits = [layout.audit(name) for name in ASKED.datasets]
         # The page comes last, for it rests on the others.
