@@ -1,6 +1,7 @@
 """Tiny base models and a tiny dataset, made here, so that every phase runs in seconds and without any hub."""
 
 import os
+import signal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,11 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSF
 # Before torch is loaded. Trainings of tiny models gain nothing from two threads, and beside other work threads that
 # wait for one another made a test of ten seconds take three minutes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell has what it starts in the background ignore Ctrl-C, and all that this starts would inherit it: tests that
+# interrupt a workflow would wait for it until their time is up.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
