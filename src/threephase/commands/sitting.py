@@ -2,10 +2,9 @@
 
 import json
 import shutil
-import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,11 @@ from threephase.experiment.asked import Asked
 from threephase.experiment.reading import load, merged
 from threephase.reproduction.packing import of_what_exists, pack, refuse_set_otherwise
 from threephase.reproduction.sittings import sittings, write_grid
+from threephase.training.stopping import asked_to_stop
 
 # All that is packed: the runs, the probes, and the audits of the datasets, of which Table 1 is made.
 TARGETS = ("results", "probes", "table1")
+PAUSE = 0.2  # seconds between two looks whether a run has ended
 
 
 class Sittings:
@@ -88,9 +89,13 @@ class Sittings:
         changes = ["--config", *laid_over] if laid_over else []
         called = command([*map(str, self.configs), str(overlay), *options, *changes, "--", *TARGETS])
         here.mkdir(parents=True, exist_ok=True)
-        with subprocess.Popen(called) as process, _heard_by(process) as stopped:
+        with subprocess.Popen(called) as process, asked_to_stop() as asked:
+            while process.poll() is None and not asked:
+                time.sleep(PAUSE)
+            if asked == ["SIGTERM"]:  # a terminal interrupts both; a request to end may come to this process alone
+                process.terminate()
             process.wait()
-        if stopped:
+        if asked:
             raise InterruptionError("stopped; the same command goes on")
 
     def _any_done(self, results: Path) -> bool:
@@ -101,24 +106,3 @@ class Sittings:
 def as_yaml(value: Any) -> str:
     """A value as Snakemake's `--config` reads it: a text as it is, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
-
-
-@contextmanager
-def _heard_by(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
-    """Leave it to another process to stop in good order when this one is asked to, and note that it was.
-
-    A terminal sends its interruption to both; what one sends to this one alone is handed on.
-    """
-    stopped: list[int] = []
-
-    def hear(number: int, _: Any) -> None:
-        stopped.append(number)
-        if number == signal.SIGTERM:
-            process.terminate()
-
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

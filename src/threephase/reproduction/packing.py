@@ -67,8 +67,12 @@ def pack(given: Mapping[str, Any], shipped: Path, code: Callable[[str], str], ro
         packed = whole.runs_of(asked.config.variants)
         _pack_files(whole, packed, folder)
     config = _anywhere(given, asked.config)
-    for dataset in {layout.dataset_of(run.dataset) for run in known} - {layout.dataset_of(run.dataset) for run in runs}:
-        config["datasets"][dataset]["source"] = read_yaml(folder / CONFIG)["datasets"][dataset]["source"]
+    if before:
+        elsewhere = {layout.dataset_of(run.dataset) for run in known} - {layout.dataset_of(run.dataset) for run in runs}
+        packed_from = read_yaml(folder / CONFIG)["datasets"]
+        config["datasets"] = config["datasets"] | {
+            name: config["datasets"][name] | {"source": packed_from[name]["source"]} for name in elsewhere
+        }
     with writing_file(folder / CONFIG) as beside:
         beside.write_text(
             "# Made by `threephase reproduction pack`: what was asked for of the results beside it.\n"
