@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threephase.artifacts.folders import read_json
+from threephase.audit.remarks import caps, differences
 from threephase.data.cleaning import clean
 from threephase.data.sources import read_source
 from threephase.data.splits import SplitData, split, stratified_sample, with_every_class
@@ -278,6 +279,12 @@ def test_rows_that_are_left_out_may_serve_phase_1_without_their_labels(shrunk: d
     assert len(parts["unlabelled"]["train"]) == 8
     every = [text for rows in parts["unlabelled"].values() for text in rows["text"]]
     assert sorted(every) == sorted(rows["text"])  # each once, whatever it serves
+    shrunk = {**shrunk, "limits": {**shrunk.get("limits", {}), "unlabelled": 7}}
+    made = split({"train": rows}, DatasetSettings(**{**given, **shrunk}, spare="unlabelled"))
+    spare = len(parts["unlabelled"]["unlabelled"])
+    assert set(made.splits["unlabelled"]["text"]) < set(parts["unlabelled"]["unlabelled"]["text"])
+    assert caps(made.report)[-1] == f"unlabelled 7 of {spare}"
+    assert differences(made.report, {"unlabelled": 0}) == []  # the source has none
 
 
 def by_split(data: SplitData) -> dict[str, dict[str, int]]:

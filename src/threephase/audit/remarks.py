@@ -16,6 +16,7 @@ def labelled_rows(dataset: dict[str, Any]) -> int:
 def differences(dataset: dict[str, Any], expected: dict[str, int | None]) -> list[str]:
     """Where a dataset (`dataset.json`) has other numbers of rows than it is known to have."""
     found = dataset["rows_before_limits"] | {"train": labelled_rows(dataset)}
+    found["unlabelled"] -= dataset.get("spare", 0)  # rows that had labels
     if "split" in dataset:
         del found["test"]  # a fold of the labelled rows
     return [

@@ -89,12 +89,15 @@ def split(
         )
     splits.setdefault("unlabelled", pd.DataFrame({"text": pd.Series(dtype="str")}))
     report["rows_before_limits"] = _sizes(splits)
-    stay = {name: _within_limit(splits[name], name, labels[-1], settings) for name in SPLITS}
-    spare.append(splits["train"].drop(stay["train"]))
-    splits = {name: rows.loc[stay[name]].reset_index(drop=True) for name, rows in splits.items()}
+    labelled = [name for name in SPLITS if name != "unlabelled"]
+    stay = {name: _within_limit(splits[name], name, labels[-1], settings) for name in labelled}
     if settings.spare == "unlabelled":
-        texts = [splits["unlabelled"], *(rows[["text"]] for rows in spare)]
-        splits["unlabelled"] = pd.concat(texts, ignore_index=True)
+        spare.append(splits["train"].drop(stay["train"]))
+        splits["unlabelled"] = pd.concat([splits["unlabelled"], *(rows[["text"]] for rows in spare)], ignore_index=True)
+        report["spare"] = len(splits["unlabelled"]) - report["rows_before_limits"]["unlabelled"]
+        report["rows_before_limits"]["unlabelled"] += report["spare"]
+    stay["unlabelled"] = _within_limit(splits["unlabelled"], "unlabelled", labels[-1], settings)
+    splits = {name: splits[name].loc[stay[name]].reset_index(drop=True) for name in SPLITS}
     if settings.chunk_words:
         splits = {name: _chunked(rows, settings.chunk_words) for name, rows in splits.items()}
     names = [_label_names(splits, column) for column in labels]

@@ -258,7 +258,7 @@ class DatasetSettings(Settings):
     spare: Literal["drop", "unlabelled"] = Field(
         "drop",
         description="What becomes of the labelled rows that `class_sizes` and the limit of train leave out: dropped, "
-        "or kept without their labels for phase 1, as where few texts have labels.",
+        "or kept without their labels for phase 1, as where few texts have labels; the limit of unlabelled holds.",
     )
     chunk_words: Count | None = Field(
         None,
