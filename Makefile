@@ -72,8 +72,8 @@ reproduction: setup  ## what a broken-off sitting has done, packed beside the re
 reproduce-check: setup  ## a drawn tenth of the committed runs once more, compared with these within intervals: DRAW=2 …
 	@$(BIN)/threephase reproduction draw $(AGAIN)/drawn.yaml --draw $(DRAW)
 	@$(BIN)/threephase run $(GRID) $(AGAIN)/drawn.yaml --quiet host --cores $(CORES) --keep-going \
-	  --directory $(AGAIN) $(COPIES) -- results
-	@$(BIN)/threephase reproduction compare --configfile $(GRID) $(AGAIN)/drawn.yaml \
+	  --directory $(AGAIN) $(COPIES) -- results; \
+	  $(BIN)/threephase reproduction compare --configfile $(GRID) $(AGAIN)/drawn.yaml \
 	  $(COPIES) --results $(AGAIN)/results
 
 dag: setup  ## draw the rules, and the phases that variants share: results/dag/index.html, for any browser

@@ -18,136 +18,202 @@ from threephase.evaluation.results import collect
 from threephase.experiment.asked import Asked
 from threephase.experiment.config import Config
 from threephase.experiment.recipe import Run
-from threephase.reproduction.packing import of_what_exists, unpack
+from threephase.reproduction.packing import of_what_exists, refuse_others, unpack
+from threephase.reproduction.sittings import asking_for
 
-LEVEL = 0.95  # of the interval that a repeated run should lie in
-SURPRISE = 0.01  # so rarely would so many lie outside by chance
-FEWEST = 3  # runs of a variant that tell how far its runs differ
-KEY = ["dataset", "split", "model", "variant", "seed"]
+LEVEL = 0.95  # of the interval that a repeated training should lie in
+SURPRISE = 0.01  # so rarely would so many lie outside, or one so far, by chance
+OTHER_ROWS = 0.01  # share of the test rows that what draws nothing may predict otherwise on another machine
+RUN = ["named", "model", "variant", "seed"]
+CELL = ["named", "model"]
 
 
 @dataclass(frozen=True)
 class Again:
-    """One run that was made twice: accuracies as shares, and the interval that the second should lie in."""
+    """One run that was to be made twice.
+
+    Args:
+        run: its name.
+        agrees: whether the second is like the first.
+        said: by which figures.
+        p: how likely a training would lie as far off or farther; None of what does not lie anywhere by chance.
+    """
 
     run: str
-    packed: float
-    repeated: float
-    low: float
-    high: float
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the second lies in the interval."""
-        return self.low <= self.repeated <= self.high
+    agrees: bool
+    said: str
+    p: float | None = None
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """All runs that were made twice."""
+    """All runs that were to be made twice, and of which it could not be judged, each with the reason."""
 
     runs: list[Again]
+    unjudged: list[str]
+
+    @property
+    def trainings(self) -> list[Again]:
+        """Those that differ by chance."""
+        return [each for each in self.runs if each.p is not None]
 
     @property
     def outside(self) -> int:
-        """How many lie outside of their interval."""
-        return sum(not each.agrees for each in self.runs)
+        """How many trainings lie outside of their interval."""
+        return sum(not each.agrees for each in self.trainings)
 
     @property
     def probability(self) -> float:
-        """How likely so many or more lie outside by chance alone."""
-        return float(stats.binom.sf(self.outside - 1, len(self.runs), 1 - LEVEL))
+        """How likely so many or more lie outside, or one so far off, by chance alone: the less likely of both."""
+        p = [each.p for each in self.trainings if each.p is not None]
+        if not p:
+            return 1.0
+        return min(float(stats.binom.sf(self.outside - 1, len(p), 1 - LEVEL)), min(1.0, len(p) * min(p)))
 
     @property
     def holds(self) -> bool:
-        """Whether chance explains what lies outside."""
-        return self.probability >= SURPRISE
+        """Whether something was judged, what does not differ by chance agrees, and chance explains the rest."""
+        fixed = [each for each in self.runs if each.p is None]
+        return bool(self.runs) and all(each.agrees for each in fixed) and self.probability >= SURPRISE
 
 
 def drawn(folder: Path, shipped: Path, share: float, draw: int) -> dict[str, Any]:
     """What to lay over the grid's config so that it asks for a drawn share of the packed runs, one at the least.
 
-    All repeated splits of a dataset are drawn together.
+    All repeated splits of a dataset are drawn together. Runs that diverged are not drawn, nor ones of which not all
+    splits are packed.
 
     Args:
         folder: the compact form.
         shipped: the project's own config files.
         share: of the runs.
         draw: another number draws others.
+
+    Raises CheckpointError where there is none to draw.
     """
     with TemporaryDirectory() as made:
         asked = unpack(folder, shipped, Path(made))
-        runs = asked.runs_of(asked.config.variants)
-    cells = list(dict.fromkeys((layout.dataset_of(run.dataset), run.model, run.variant, run.seed) for run in runs))
-    chosen = np.random.default_rng(draw).permutation(len(cells))[: max(1, round(share * len(cells)))]
-    return {
-        "grid": [
-            {"datasets": [dataset], "models": [model], "variants": [variant], "seeds": [seed]}
-            for dataset, model, variant, seed in (cells[place] for place in sorted(chosen))
-        ]
-    }
+        rows = _rows(asked)
+        done = set(rows.loc[rows["failed"].isna(), RUN].itertuples(index=False, name=None))
+        cells: dict[tuple[str, str, str, int], list[Run]] = {}
+        for run in asked.config.runs():
+            cells.setdefault((layout.dataset_of(run.dataset), *run[1:4]), []).append(run)
+    whole = [runs for runs in cells.values() if all(_key(run) in done for run in runs)]
+    if not whole:
+        raise CheckpointError(f"{folder}: no run is packed with all of its splits; pack some")
+    chosen = np.random.default_rng(draw).permutation(len(whole))[: max(1, round(share * len(whole)))]
+    runs = [run for place in sorted(chosen) for run in whole[place]]
+    return asking_for(runs, asked.config, [run for runs in whole for run in runs])
 
 
 def compare(folder: Path, shipped: Path, config: Config, code: Callable[[str], str], root: Path) -> Agreement:
     """How the runs of `config` that lie in `root` agree with those in the compact form.
 
-    A run should lie where a further run of its variant would in 95 of 100 cases, by how far the packed ones differ.
-    Where there are fewer than three of these, it may be right on other rows than the packed one only as chance allows.
+    A training should lie where a further run of its variant would in 95 of 100 cases: around the mean of the packed
+    seeds, by Student's t, with the spread of seeds pooled over all variants of the dataset and base model. What draws
+    nothing should predict as before on nearly all rows. A run that is missing, or diverged once and not twice, does
+    not agree.
 
-    Raises CheckpointError where no run is there, or one that was not packed, or one on other test rows.
+    Raises CheckpointError where no run is there, or one with other settings, rows or base model than were packed.
     """
     asked = Asked(of_what_exists(config), code, root)
     repeated = _rows(asked)
     with TemporaryDirectory() as made:
         kept = unpack(folder, shipped, Path(made))
         packed = _rows(kept)
-        before = read_predictions(packed, kept.root)
-    after = read_predictions(repeated, root)
-    known = packed.set_index(KEY)
-    found = []
-    for run in repeated.to_dict("records"):
-        key = tuple(run[name] for name in KEY)
-        if key not in known.index:
-            raise CheckpointError(f"{root}: {_named(run)} was not packed; draw runs of what was, and repeat these")
-        cell = (layout.split_name(run["dataset"], run["split"]), run["model"])
+        wanted = [run for run in config.runs() if _key(run) in set(packed[RUN].itertuples(index=False, name=None))]
+        refuse_others(wanted, kept, asked.runs_of(config.variants), asked, folder)
+        before, after = read_predictions(packed, kept.root), read_predictions(repeated, root)
+    for cell in before.keys() & after.keys():
         if not np.array_equal(before[cell].truth, after[cell].truth):
-            raise CheckpointError(f"{root}: {run['dataset']} has other test rows than were packed; give the same data")
-        others = packed[(packed[["dataset", "split", "model", "variant"]] == list(key[:4])).all(axis=1)]["accuracy"]
-        low, high = (
-            _further(others, run["n_test"]) if len(others) >= FEWEST else _by_rows(before[cell], after[cell], run)
-        )
-        found.append(Again(_named(run), known.loc[key, "accuracy"], run["accuracy"], low, high))
-    return Agreement(found)
+            raise CheckpointError(f"{root}: {cell[0]} has other test rows than were packed; give the same data")
+    spreads = {cell: _Spread.of(rows) for cell, rows in packed[packed["failed"].isna()].groupby(CELL)}
+    once, twice = (rows.set_index(RUN).to_dict("index") for rows in (packed, repeated))
+    found: list[Again] = []
+    unjudged: list[str] = []
+    for run in config.runs():
+        name, was, now = _named(run), once.get(_key(run)), twice.get(_key(run))
+        if was is None:
+            unjudged.append(f"{name}: was not packed")
+        elif now is None:
+            found.append(Again(name, False, "is missing; run it, or see why it failed"))
+        elif pd.notna(was["failed"]) or pd.notna(now["failed"]):
+            told = [f"{when} {_outcome(row)}" for when, row in (("now", now), ("packed", was))]
+            found.append(Again(name, pd.notna(was["failed"]) == pd.notna(now["failed"]), ", ".join(told)))
+        elif run.variant in before[run.dataset, run.model].unseeded:
+            found.append(_of_fixed(run, before[run.dataset, run.model], after[run.dataset, run.model]))
+        else:
+            spread = spreads[run.dataset, run.model]
+            if spread.degrees:
+                found.append(_of_training(run, now["accuracy"], was["accuracy"], spread))
+            else:
+                unjudged.append(
+                    f"{name}: {100 * now['accuracy']:.1f}, packed {100 * was['accuracy']:.1f}; one run of each variant "
+                    "does not tell how far runs differ"
+                )
+    return Agreement(found, unjudged)
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """How far trainings of one dataset and base model differ by their seeds.
+
+    Args:
+        means: of the accuracy, by variant, each with its number of seeds.
+        deviation: standard deviation over the seeds of a variant, pooled; of one test row at the least.
+        degrees: of freedom of it; 0 where no variant has two seeds.
+    """
+
+    means: dict[str, tuple[float, int]]
+    deviation: float
+    degrees: int
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> "_Spread":
+        """Of packed rows; what draws nothing has one run and adds nothing."""
+        by_variant = rows.groupby("variant")["accuracy"]
+        means = {str(name): (float(part.mean()), len(part)) for name, part in by_variant}
+        degrees = sum(n - 1 for _, n in means.values())
+        squares = float(((rows["accuracy"] - by_variant.transform("mean")) ** 2).sum())
+        return cls(means, max(math.sqrt(squares / max(degrees, 1)), 1 / rows["n_test"].iloc[0]), degrees)
+
+
+def _of_training(run: Run, now: float, was: float, spread: _Spread) -> Again:
+    mean, seeds = spread.means[run.variant]
+    error = spread.deviation * math.sqrt(1 + 1 / seeds)
+    p = float(2 * stats.t.sf(abs(now - mean) / error, spread.degrees))
+    width = float(stats.t.ppf((1 + LEVEL) / 2, spread.degrees)) * error
+    low, high = (100 * max(0.0, min(1.0, end)) for end in (mean - width, mean + width))
+    said = f"{100 * now:.1f}, packed {100 * was:.1f} [{low:.1f}, {high:.1f}]"
+    return Again(_named(run), p >= 1 - LEVEL, said, p)
+
+
+def _of_fixed(run: Run, before: Predictions, after: Predictions) -> Again:
+    key = (run.variant, run.seed)
+    was, now = before.by_run[key], after.by_run[key]
+    others = int((was != now).sum())
+    accuracies = [100 * float((predicted == before.truth).mean()) for predicted in (now, was)]
+    said = "{:.1f}, packed {:.1f}; {} of {} rows predicted otherwise".format(*accuracies, others, len(was))
+    return Again(_named(run), others <= OTHER_ROWS * len(was), said)
+
+
+def _outcome(row: dict[str, Any]) -> str:
+    return "it diverged" if pd.notna(row["failed"]) else f"{100 * row['accuracy']:.1f}"
 
 
 def _rows(asked: Asked) -> pd.DataFrame:
-    """The runs that are there and came to an end."""
+    """The runs that are there; `named` is the dataset as it stands in paths."""
     runs: list[Run] = asked.runs_of(asked.config.variants)
     if not runs:
         raise CheckpointError(f"{asked.root}: none of the runs is there; run them first")
     rows = collect(runs, asked.of_runs(runs), asked.root)
-    return rows[rows["failed"].isna()]
+    named = [layout.split_name(*cell) for cell in zip(rows["dataset"], rows["split"], strict=True)]
+    return rows.assign(named=named)
 
 
-def _further(accuracies: pd.Series, rows: int) -> tuple[float, float]:
-    """Where one more run lies, by Student's t; runs that do not differ at all may differ by one row."""
-    n, mean = len(accuracies), accuracies.mean()
-    spread = max(accuracies.std(ddof=1), 1 / rows) * math.sqrt(1 + 1 / n)
-    width = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * spread
-    return mean - width, mean + width
+def _key(run: Run) -> tuple[str, str, str, int]:
+    return run.dataset, run.model, run.variant, run.seed
 
 
-def _by_rows(before: Predictions, after: Predictions, run: dict[str, Any]) -> tuple[float, float]:
-    """Where the accuracy lies if each row on which both differ goes to either with the same chance."""
-    key = (run["variant"], run["seed"])
-    was, now = (of.by_run[key] == of.truth for of in (before, after))
-    differing = int((was != now).sum())
-    low, high = stats.binom.interval(LEVEL, differing, 0.5) if differing else (0, 0)
-    at_least, at_most = (float(was.mean() + (2 * end - differing) / len(was)) for end in (low, high))
-    return at_least, at_most
-
-
-def _named(run: dict[str, Any]) -> str:
-    return (
-        f"{run['variant']} on {layout.split_name(run['dataset'], run['split'])} with {run['model']}, seed {run['seed']}"
-    )
+def _named(run: Run) -> str:
+    return f"{run.variant} on {run.dataset} with {run.model}, seed {run.seed}"

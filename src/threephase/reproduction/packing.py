@@ -60,8 +60,8 @@ def pack(given: Mapping[str, Any], shipped: Path, code: Callable[[str], str], ro
         together = Path(made)
         before = _laid_out_packed(folder, shipped, together)
         known = before.runs_of(before.config.variants) if before else []
-        refused = [*_set_otherwise(known, before, asked), *_of_other_files(asked, runs, together)] if before else []
-        _refuse(refused, folder)
+        if before:
+            refuse_others(known, before, runs, asked, folder)
         _lay_out(asked, runs, together)
         whole = _of_packed(asked.config, together)
         packed = whole.runs_of(asked.config.variants)
@@ -109,6 +109,19 @@ def refuse_set_otherwise(config: Config, shipped: Path, folder: Path) -> None:
         if before:
             asked = _of_packed(config, Path(made))
             _refuse([*_set_otherwise(before.runs_of(before.config.variants), before, asked)], folder)
+
+
+def refuse_others(known: list[Run], packed: Asked, runs: list[Run], asked: Asked, folder: Path) -> None:
+    """Raise CheckpointError where packed runs cannot stand beside, or be compared with, new ones.
+
+    Args:
+        known: packed runs.
+        packed: what was asked of them; its root is the results folder made of the compact form.
+        runs: new ones.
+        asked: what is asked of these, and where they lie.
+        folder: of the compact form.
+    """
+    _refuse([*_set_otherwise(known, packed, asked), *_of_other_files(asked, runs, packed.root)], folder)
 
 
 def _refuse(differences: list[str], folder: Path) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from threephase.commands.line.arguments import as_change
+from threephase.commands.line.arguments import as_change, as_count
 from threephase.errors import UserError
 
 SHIPPED = Path("config")
@@ -35,7 +35,7 @@ def add_commands(commands: Any) -> None:
     draw = kinds.add_parser("draw", help="a config that asks for a drawn share of the packed runs once more")
     draw.add_argument("out", type=Path, help="the config to write, to be laid over the grid's")
     draw.add_argument("--share", type=_share, default=0.1, help="of the runs")
-    draw.add_argument("--draw", type=int, default=1, help="another number draws others")
+    draw.add_argument("--draw", type=as_count, default=1, help="another number draws others")
     draw.set_defaults(run=_draw)
     compare = kinds.add_parser("compare", help="whether runs that were made again agree with the packed ones")
     _add_config(compare)
@@ -110,7 +110,7 @@ def _draw(arguments: argparse.Namespace) -> int:
 
     overlay = drawn(arguments.folder, SHIPPED, arguments.share, arguments.draw)
     write_grid(overlay, arguments.out)
-    print(f"{arguments.out}: {len(overlay['grid'])} runs")
+    print(f"{arguments.out}: {len(overlay['grid'])} runs, or all splits of one")
     return 0
 
 
@@ -121,11 +121,10 @@ def _compare(arguments: argparse.Namespace) -> int:
     config = read(arguments.configfile, dict(arguments.config))
     found = compare(arguments.folder, SHIPPED, config, _code(), arguments.results)
     for each in found.runs:
-        sign = "✓" if each.agrees else "✗"
-        low, high = 100 * each.low, 100 * each.high
-        print(f"{sign} {each.run}: {100 * each.repeated:.1f}, packed {100 * each.packed:.1f} [{low:.1f}, {high:.1f}]")
-    print(
-        f"{found.outside} of {len(found.runs)} outside their 95% intervals (p = {found.probability:.2g}): "
-        + ("as chance has it" if found.holds else "more than chance has it")
-    )
+        print(f"{'✓' if each.agrees else '✗'} {each.run}: {each.said}")
+    for line in found.unjudged:
+        print(f"· {line}")
+    verdict = "agrees" if found.holds else "does not agree" if found.runs else "nothing could be judged"
+    outside = f"{found.outside} of {len(found.trainings)} trainings outside their 95% intervals"
+    print(f"{outside} (p = {found.probability:.2g}): {verdict}")
     return int(not found.holds)
