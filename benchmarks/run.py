@@ -267,7 +267,11 @@ READING_ANSWERS = """\
 Texts that a trained classifier answers for in a second, in fp32, from raw texts to probabilities: `predict_proba`;
 `SentenceTransformer.encode` and two linear layers; SetFit's `predict_proba`; transformers' pipeline; ONNX Runtime on
 our export with texts of like length together. The libraries' batches have 32 texts. Median over rounds in which the
-paths took turns in one process, smallest and largest in brackets; the best stock path is that of each round."""
+paths took turns in one process, smallest and largest in brackets; the best stock path is that of each round.
+Texts a second are by the clock, and less on a machine that does other things as well; docs/speed.md gives some by
+processor time."""
+
+READING_COSTS = "What is of the demo is of its rows and settings on the day that is named above, not of today's."
 
 
 def report(
@@ -291,6 +295,7 @@ def report(
         READING_ANSWERS,
         tabulate(answer_table(answered), headers=ANSWER_HEADS, tablefmt="github", disable_numparse=True),
         "## Fixed costs, memory with the number of texts, a peer",
+        READING_COSTS,
         tabulate(
             [[row["what"], f"{row['seconds']:.1f}", row.get("note", "")] for row in costs],
             headers=["What", "Seconds", ""], tablefmt="github", disable_numparse=True,

@@ -1,10 +1,12 @@
 """The config's reference, made from its one definition: a JSON schema for editors and a page for readers."""
 
 import json
+import math
 import types
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from tabulate import tabulate
@@ -89,9 +91,22 @@ def _row(name: str, field: FieldInfo) -> Iterator[str]:
 def _default(value: Any) -> str:
     if isinstance(value, BaseModel) or value == {}:
         return "–"
+    if isinstance(value, dict):
+        return f"`{yaml.safe_dump(_plain(value), default_flow_style=True, sort_keys=False, width=math.inf).strip()}`"
     if isinstance(value, float):
         return f"{value:.6g}"
     return "–" if value is None else f"{value}".lower() if isinstance(value, bool) else f"{value}"
+
+
+def _plain(value: Any) -> Any:
+    """A default as somebody would write it in YAML: of blocks what is set, and numbers as they are read again."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, BaseModel):
+        return {key: _plain(item) for key, item in value.model_dump(exclude_defaults=True).items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _type(kind: Any) -> str:

@@ -31,7 +31,7 @@ def show(results: Path, config: str | None = None) -> int:
     tables = layout.tables(config, results)
     rows = layout.table("results", config, results).with_suffix(".csv")
     if not rows.exists():
-        raise UserError(f"{rows}: missing; {_remedy(results)}")
+        raise UserError(f"{rows}: missing; {_remedy(results, config)}")
     try:
         runs = pd.read_csv(rows)
         doubted, lost = doubts(runs), failed(runs)
@@ -66,11 +66,11 @@ def show(results: Path, config: str | None = None) -> int:
     return int(bool(lost))
 
 
-def _remedy(results: Path) -> str:
+def _remedy(results: Path, config: str | None) -> str:
     """What to do where a config has no tables: run it, or name the one that has."""
     others = sorted(path.parent.name for path in layout.tables(None, results).glob("*/results.csv"))
     named = f", or name the config by --configfile (there are tables of: {', '.join(others)})" if others else ""
-    return f"run `{own_name()} run` first{named}"
+    return f"run `{own_name()} run`{' with the same config' if config else ''} first{named}"
 
 
 def _show(stems: list[Path]) -> None:
