@@ -341,9 +341,11 @@ grid:
 hyperparameters:
   default:
     all: {{max_length: {found.max_length}}} # tokens; holds about 19 of 20 texts
-    dae: {{lr: 5.0e-5, epochs: 3}}
+    # Many small steps teach the decoder of phase 1 to read the vector; a large model may want a lower rate.
+    dae: {{lr: 2.0e-4, batch_size: 4, epochs: 1, min_steps: 300}}
+    # joint: {{pair_batch_size: 8}}
     cl: {{lr: 5.0e-5, pairs_per_text: 3}}
-    ft: {{lr: 1.0e-4, max_epochs: 40, warmup: 0.05}} # early stopping ends it
+    ft: {{lr: 1.0e-4, head_lr: 1.0e-3, batch_size: 16, max_epochs: 40, warmup: 0.05}} # early stopping ends it
 """
 
 
