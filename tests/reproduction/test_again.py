@@ -27,8 +27,14 @@ def training(p: float) -> Again:
 
 def test_seeds_of_all_variants_tell_how_far_a_training_lies() -> None:
     rows = pd.DataFrame(
-        {"variant": ["FT"] * 2 + ["CL+FT"] * 2 + ["TF-IDF"], "accuracy": [0.7, 0.8, 0.6, 0.6, 0.1], "n_test": 500}
-    )
+        {
+            "variant": ["FT"] * 2 + ["CL+FT"] * 2 + ["TF-IDF"], "seed": [1, 2, 1, 2, 0], "effective": [*"abcd", None],
+            "accuracy": [0.7, 0.8, 0.6, 0.6, 0.1], "n_test": 500,
+        }
+    )  # fmt: skip
+    same = rows[:2].assign(variant="No Imb.")
+    assert _Spread.of(pd.concat([rows, same])).degrees == 2  # the same trainings under another name
+    assert _Spread.of(pd.concat([rows, same])).means["No Imb."] == pytest.approx((0.75, 2))
     spread = _Spread.of(rows)
     assert spread.degrees == 2  # a baseline with one run adds none
     assert spread.deviation == pytest.approx((2 * 0.05**2 / 2) ** 0.5)

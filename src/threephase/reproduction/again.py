@@ -170,11 +170,12 @@ class _Spread:
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> "_Spread":
-        """Of packed rows; what draws nothing has one run and adds nothing."""
-        by_variant = rows.groupby("variant")["accuracy"]
-        means = {str(name): (float(part.mean()), len(part)) for name, part in by_variant}
-        degrees = sum(n - 1 for _, n in means.values())
-        squares = float(((rows["accuracy"] - by_variant.transform("mean")) ** 2).sum())
+        """Of packed rows. The same training counts once, whatever its variants; what draws nothing adds none."""
+        means = {str(name): (float(part.mean()), len(part)) for name, part in rows.groupby("variant")["accuracy"]}
+        apart = rows.assign(training=rows["effective"].fillna(rows["variant"])).drop_duplicates(["training", "seed"])
+        by_variant = apart.groupby("variant")["accuracy"]
+        degrees = int((by_variant.size() - 1).sum())
+        squares = float(((apart["accuracy"] - by_variant.transform("mean")) ** 2).sum())
         return cls(means, max(math.sqrt(squares / max(degrees, 1)), 1 / rows["n_test"].iloc[0]), degrees)
 
 
