@@ -476,10 +476,11 @@ def test_a_drawn_part_that_was_run_again_agrees_or_does_not(grid: Path, packed: 
     shutil.copytree(grid / "results", root)
     again = compare(packed, SHIPPED, config, CODE, root)
     assert (len(again.runs), again.unjudged, again.outside, again.holds) == (5, [], 0, True)
-    otherwise = overlay | {"hyperparameters": {"default": {"ft": {"eps": 1e-3}}}}
-    other = load(merged([grid / "config.yaml"], otherwise), SHIPPED)
-    with pytest.raises(CheckpointError, match=r"settings\.eps was"):
-        compare(packed, SHIPPED, other, CODE, root)
+    other = Path(shutil.copytree(packed, tmp_path / "other"))
+    made = (other / "config.yaml").read_text()
+    (other / "config.yaml").write_text(made.replace("test_size: 0.2", "test_size: 0.3"))
+    with pytest.raises(CheckpointError, match=r"cannot stand beside the new ones; .*test_size was 0\.3, asked is 0\.2"):
+        compare(other, SHIPPED, config, CODE, root)
     run = next(run for run in config.runs() if not run.recipe.baseline)
     shutil.rmtree(layout.evaluation(run.dataset, run.model, run.seed, str(run.recipe), root))
     without = compare(packed, SHIPPED, config, CODE, root)
