@@ -82,7 +82,7 @@ def test_a_workflow_killed_again_and_again_gets_through_and_is_the_same(
             os.killpg(run.pid, number)
         else:
             os.kill(run.pid, number)
-        run.wait(timeout=120)
+        run.wait(timeout=300)
         wait_for(lambda: not processes_of(tmp_path), "the jobs to end with their workflow", 10)
     assert snakemake(tmp_path).returncode == 0
     assert results_of(tmp_path) == results_of(undisturbed)
