@@ -121,36 +121,29 @@ def compare(folder: Path, shipped: Path, config: Config, code: Callable[[str], s
     with TemporaryDirectory() as made:
         kept = unpack(folder, shipped, Path(made))
         packed = _rows(kept)
-        wanted = [run for run in config.runs() if _key(run) in set(packed[RUN].itertuples(index=False, name=None))]
+        once, twice = (rows.set_index(RUN).to_dict("index") for rows in (packed, repeated))
+        wanted = [run for run in config.runs() if _key(run) in once]
         refuse_others(wanted, kept, asked.runs_of(config.variants), asked, folder)
         before, after = read_predictions(packed, kept.root), read_predictions(repeated, root)
     for cell in before.keys() & after.keys():
         if not np.array_equal(before[cell].truth, after[cell].truth):
             raise CheckpointError(f"{root}: {cell[0]} has other test rows than were packed; give the same data")
     spreads = {cell: _Spread.of(rows) for cell, rows in packed[packed["failed"].isna()].groupby(CELL)}
-    once, twice = (rows.set_index(RUN).to_dict("index") for rows in (packed, repeated))
     found: list[Again] = []
-    unjudged: list[str] = []
-    for run in config.runs():
-        name, was, now = _named(run), once.get(_key(run)), twice.get(_key(run))
-        if was is None:
-            unjudged.append(f"{name}: was not packed")
-        elif now is None:
-            found.append(Again(name, False, "is missing; run it, or see why it failed"))
-        elif pd.notna(was["failed"]) or pd.notna(now["failed"]):
-            told = [f"{when} {_outcome(row)}" for when, row in (("now", now), ("packed", was))]
-            found.append(Again(name, pd.notna(was["failed"]) == pd.notna(now["failed"]), ", ".join(told)))
-        elif run.variant in before[run.dataset, run.model].unseeded:
-            found.append(_of_fixed(run, before[run.dataset, run.model], after[run.dataset, run.model]))
+    unjudged = [f"{_named(run)}: was not packed" for run in config.runs() if _key(run) not in once]
+    for run in wanted:
+        cell, was, now = (run.dataset, run.model), once[_key(run)], twice.get(_key(run))
+        if now is None or pd.notna(was["failed"]) or pd.notna(now["failed"]):
+            found.append(_of_no_score(run, was, now))
+        elif run.variant in before[cell].unseeded:
+            found.append(_of_fixed(run, before[cell], after[cell]))
+        elif spreads[cell].degrees:
+            found.append(_of_training(run, now["accuracy"], was["accuracy"], spreads[cell]))
         else:
-            spread = spreads[run.dataset, run.model]
-            if spread.degrees:
-                found.append(_of_training(run, now["accuracy"], was["accuracy"], spread))
-            else:
-                unjudged.append(
-                    f"{name}: {100 * now['accuracy']:.1f}, packed {100 * was['accuracy']:.1f}; one run of each variant "
-                    "does not tell how far runs differ"
-                )
+            unjudged.append(
+                f"{_named(run)}: {_outcome(now)}, packed {_outcome(was)}; one run of each variant does not tell how "
+                "far runs differ"
+            )
     return Agreement(found, unjudged)
 
 
@@ -179,6 +172,13 @@ class _Spread:
         return cls(means, max(math.sqrt(squares / max(degrees, 1)), 1 / rows["n_test"].iloc[0]), degrees)
 
 
+def _of_no_score(run: Run, was: dict[str, Any], now: dict[str, Any] | None) -> Again:
+    if now is None:
+        return Again(_named(run), False, "is missing; run it, or see why it failed")
+    told = f"now {_outcome(now)}, packed {_outcome(was)}"
+    return Again(_named(run), pd.notna(was["failed"]) == pd.notna(now["failed"]), told)
+
+
 def _of_training(run: Run, now: float, was: float, spread: _Spread) -> Again:
     mean, seeds = spread.means[run.variant]
     error = spread.deviation * math.sqrt(1 + 1 / seeds)
@@ -199,7 +199,7 @@ def _of_fixed(run: Run, before: Predictions, after: Predictions) -> Again:
 
 
 def _outcome(row: dict[str, Any]) -> str:
-    return "it diverged" if pd.notna(row["failed"]) else f"{100 * row['accuracy']:.1f}"
+    return "diverged" if pd.notna(row["failed"]) else f"{100 * row['accuracy']:.1f}"
 
 
 def _rows(asked: Asked) -> pd.DataFrame:
