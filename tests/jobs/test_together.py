@@ -16,11 +16,13 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+from running import warm
 from trainings import QUICK, weights
 
 from threephase import processes as shared
 from threephase.errors import InterruptionError, UserError
 from threephase.jobs.together import train_together
+from threephase.jobs.warm import FOLDER
 from threephase.phases.all import PHASES
 from threephase.phases.joint import JointBatches, JointKey
 from threephase.phases.run import run_phase
@@ -28,6 +30,13 @@ from threephase.processes import shard_of_batch
 from threephase.training.batches import Key, ShuffledBatches
 
 pytestmark = pytest.mark.takes(seconds=100)
+
+
+@pytest.fixture(autouse=True)
+def _warm_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes start from the libraries loaded, as in a workflow."""
+    for name, value in warm().items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +168,9 @@ def job_in_training(dataset: Path, calm_base: Path, tmp_path: Path) -> Iterator[
         "from threephase.jobs.together import train_together;"
         "train_together(2, DAE, None, json.loads(sys.argv[1]))"
     )
-    job = subprocess.Popen([sys.executable, "-c", program, json.dumps(work, default=str)], stderr=subprocess.DEVNULL)
+    cold = {name: value for name, value in os.environ.items() if name != FOLDER}  # its processes are its children
+    command = [sys.executable, "-c", program, json.dumps(work, default=str)]
+    job = subprocess.Popen(command, env=cold, stderr=subprocess.DEVNULL)
     while not list((tmp_path / "states").glob("*/step*/complete.json")):
         assert job.poll() is None
         time.sleep(0.05)

@@ -72,6 +72,14 @@ def test_a_later_job_has_the_libraries_and_not_the_project(jobs: Jobs) -> None:
     assert jobs.run(code) == (0, f"True False {jobs.folder}\n")
 
 
+def test_a_later_job_need_not_do_again_what_every_model_that_is_loaded_asks_for(jobs: Jobs) -> None:
+    code = (
+        "import gc; from transformers import conversion_mapping\n"
+        "print(conversion_mapping._checkpoint_conversion_mapping_cache is None, gc.get_freeze_count() > 100_000)"
+    )
+    assert jobs.run(code) == (0, "False True\n")
+
+
 def test_the_package_is_the_one_of_the_jobs_own_path(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     other = jobs.folder / "other/threephase"
     other.mkdir(parents=True)

@@ -2,12 +2,12 @@ from pathlib import Path
 
 from threephase.jobs.frame import job
 from threephase.jobs.guard import refuse_test_split
-from threephase.jobs.phase import run_title
+from threephase.jobs.titles import RunTitle
 
 rule = snakemake
 run = dict(rule.wildcards.items())
 data = Path(rule.input.data[0]).parent
-title = run_title("baseline", run, rule.config["variants"])
+title = RunTitle("baseline", run, rule.config["variants"])
 with job(rule.log[0], rule.threads, title, gpus=1) as outcome, refuse_test_split(data.parent):
     from threephase.artifacts.folders import read_json
     from threephase.baselines.loading import baseline_named
@@ -23,7 +23,7 @@ with job(rule.log[0], rule.threads, title, gpus=1) as outcome, refuse_test_split
         seed=int(run["seed"]),
         out=out,
         base=Path(base).parent if base else None,
-        title=title,
+        title=str(title),
         code=rule.params.asked["code"],
     )
     record = read_json(out / "provenance.json")

@@ -1,12 +1,12 @@
 from pathlib import Path
 
 from threephase.jobs.frame import job
-from threephase.jobs.phase import run_title
+from threephase.jobs.titles import RunTitle
 
 rule = snakemake
 of = dict(rule.wildcards.items())
 base = f"embed · {of['dataset']} · {of['model']} · base model"
-title = run_title("embed", of, rule.config["variants"]) if "recipe" in of else base
+title = RunTitle("embed", of, rule.config["variants"]) if "recipe" in of else base
 with job(rule.log[0], rule.threads, title, gpus=1) as outcome:
     from threephase.evaluation.embedding import embed
 

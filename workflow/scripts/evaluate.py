@@ -1,11 +1,11 @@
 from pathlib import Path
 
 from threephase.jobs.frame import job
-from threephase.jobs.phase import run_title
+from threephase.jobs.titles import RunTitle
 
 rule = snakemake
 run = dict(rule.wildcards.items())
-with job(rule.log[0], rule.threads, run_title("test", run, rule.config["variants"]), gpus=1) as outcome:
+with job(rule.log[0], rule.threads, RunTitle("test", run, rule.config["variants"]), gpus=1) as outcome:
     from threephase.artifacts import layout
     from threephase.evaluation.evaluate import evaluate
     from threephase.training.states import forget

@@ -2,12 +2,12 @@ from pathlib import Path
 
 from threephase.jobs.frame import job
 from threephase.jobs.guard import refuse_test_split
-from threephase.jobs.phase import run_title
+from threephase.jobs.titles import RunTitle
 
 rule = snakemake
 of = dict(rule.wildcards.items())
 base = f"probe · {of['dataset']} · {of['model']} · base model"
-title = run_title("probe", of, rule.config["variants"]) if "recipe" in of else base
+title = RunTitle("probe", of, rule.config["variants"]) if "recipe" in of else base
 data = Path(rule.input.data[0]).parent
 with job(rule.log[0], rule.threads, title, gpus=1) as outcome, refuse_test_split(data.parent):
     from threephase.evaluation.probe import probe, summary

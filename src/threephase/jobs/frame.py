@@ -16,6 +16,7 @@ from threephase import console
 from threephase.errors import UserError, fault_of_machine, printable
 from threephase.jobs.gpus import acquire
 from threephase.jobs.telling import TRACKER, tell_view
+from threephase.jobs.titles import RunTitle
 from threephase.jobs.warm import leave_with_workflow, run_warm
 
 
@@ -37,7 +38,7 @@ class Outcome:
 
 
 @contextmanager
-def job(log: str, threads: int, title: str, online: bool = False, gpus: int = 0) -> Iterator[Outcome]:
+def job(log: str, threads: int, title: str | RunTitle, online: bool = False, gpus: int = 0) -> Iterator[Outcome]:
     """Run a job's work with all its output in `log`, and say on the terminal how it ended.
 
     Only `online` jobs, the downloads, may reach a hub. Of the machine's GPUs, if it has any, the job sees so many
@@ -60,7 +61,7 @@ def job(log: str, threads: int, title: str, online: bool = False, gpus: int = 0)
         configure_process(threads, online)
         keep_freed_memory()
         try:
-            acquire(gpus, title)
+            acquire(gpus, str(title))
             with _tracked(log):
                 yield outcome
         except BaseException as error:

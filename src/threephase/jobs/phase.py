@@ -1,4 +1,7 @@
-"""A training as a job: from what a rule asks to a checkpoint."""
+"""A training as a job: from what a rule asks to a checkpoint.
+
+What loads numpy or pydantic is imported where it is used: a job's own process only hands it over (`jobs.warm`).
+"""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -7,13 +10,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from threephase.artifacts.folders import failure_of, read_json
-from threephase.errors import printable
 from threephase.experiment.recipe import Recipe
 from threephase.jobs.frame import job
 from threephase.jobs.guard import refuse_test_split
+from threephase.jobs.titles import RunTitle
 from threephase.settings.overlay import overlaid
-from threephase.settings.phases import module_of
 
 if TYPE_CHECKING:
     from threephase.phases.run import Phase
@@ -60,12 +61,16 @@ class PhaseJob:
     @property
     def settings(self) -> dict[str, Any]:
         """The phase's settings, with what a study found."""
+        from threephase.artifacts.folders import read_json
+
         found = read_json(Path(self.tuned)) if self.tuned else {}
         return overlaid(self.asked["settings"], found, self.asked["fixed"])
 
 
 def phase_named(name: str) -> "Phase":
     """A phase by its name in recipes; loads its own module alone."""
+    from threephase.settings.phases import module_of
+
     found = vars(import_module(f"threephase.phases.{module_of(name)}")).values()
     return next(value for value in found if getattr(value, "name", None) == name and hasattr(value, "prepare"))
 
@@ -85,10 +90,11 @@ def train_in_job(
         processes: how many train together.
         save_every: seconds between two saved states.
     """
-    title = run_title(training.phase, training.run, variants)
+    title = RunTitle(training.phase, training.run, variants)
     guard = nullcontext() if training.sees_test else refuse_test_split(training.data.parent)
     with job(log, threads, title, gpus=processes) as outcome, guard:
         from threephase.artifacts import layout
+        from threephase.artifacts.folders import failure_of
         from threephase.jobs.together import train_together
         from threephase.phases.run import run_phase
         from threephase.training.states import forget
@@ -102,7 +108,7 @@ def train_in_job(
             "parent": training.parent,
             "seed": int(training.seed),
             "out": training.out,
-            "title": title,
+            "title": str(title),
             "code": training.asked["code"],
             "unfinished": layout.states(training.dataset, training.model, training.seed, training.recipe),
             "save_every": save_every,
@@ -119,18 +125,10 @@ def train_in_job(
             outcome.says(_summary(training.out))
 
 
-def run_title(kind: str, run: Mapping[str, str], variants: Mapping[str, Any]) -> str:
-    """What a job is called on the terminal: its run, the variants of the config that it is for, its recipe."""
-    from threephase.experiment.config import read_variants, variants_by_recipe
-
-    first, *others = variants_by_recipe(read_variants(variants)).get(Recipe(run["recipe"]), ["?"])
-    shown = f"{first} and {len(others)} more" if others else first
-    named = (f"{kind:<4}", run["dataset"], run["model"], printable(shown), f"seed {run['seed']}", run["recipe"])
-    return " · ".join(named)
-
-
 def _summary(checkpoint: Path) -> str:
     """How a training went, for the person who waits."""
+    from threephase.artifacts.folders import read_json
+
     record = read_json(checkpoint / "provenance.json")
     score = record["best_validation_score"]
     scored = "" if score is None else f", score {score:.4f}"

@@ -5,31 +5,22 @@ can reach them.
 """
 
 import json
-import logging
 import math
 import os
 import socket
 import subprocess
 import sys
 import time
-import traceback
-from contextlib import nullcontext, suppress
-from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from threephase import console
-from threephase.errors import InterruptionError, UserError, fault_of_machine
-from threephase.jobs.frame import configure_process, keep_freed_memory
-from threephase.jobs.guard import refuse_test_split
-from threephase.jobs.phase import phase_named
-from threephase.jobs.telling import tell_view_too
-from threephase.jobs.tracking import track_bars
-from threephase.jobs.warm import FOLDER, FORKED, WORKFLOW, leave_with_workflow
-from threephase.phases.run import Phase, run_phase
+from threephase.errors import InterruptionError, UserError
+from threephase.jobs.rank import REASON, REQUEST
+from threephase.jobs.warm import FORKED, WORKFLOW
+from threephase.phases.run import Phase
 
-REQUEST, REASON, MEETING = "request.json", "reason.json", "meeting"
 GRACE = 10.0  # seconds for the other ranks to end by themselves, once one has failed
 LOOK = 0.1  # seconds between two looks at them
 
@@ -98,7 +89,7 @@ def _ended(place: Path, processes: int) -> int:
 
 
 def _started(place: Path, rank: int, processes: int) -> subprocess.Popen[bytes]:
-    environment = {name: value for name, value in os.environ.items() if name not in (FOLDER, FORKED)}
+    environment = {name: value for name, value in os.environ.items() if name != FORKED}
     environment |= {
         WORKFLOW: str(os.getpid()),
         "OMP_NUM_THREADS": str(_threads(processes)),
@@ -109,63 +100,10 @@ def _started(place: Path, rank: int, processes: int) -> subprocess.Popen[bytes]:
         "GLOO_SOCKET_IFNAME": _loopback(),
         "NCCL_SOCKET_IFNAME": _loopback(),
     }
-    command = [sys.executable, "-m", "threephase.jobs.together", str(place)]
+    command = [sys.executable, "-m", "threephase.jobs.rank", str(place)]
     return subprocess.Popen(command, env=environment, start_new_session=True)
 
 
 def _loopback() -> str:
     """The network interface that reaches this machine alone."""
     return next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
-
-
-def _take_part(place: Path) -> None:
-    """Be one of the ranks."""
-    leave_with_workflow()
-    rank = int(os.environ["RANK"])
-    request = json.loads((place / REQUEST).read_text(encoding="utf-8"))
-    configure_process(int(os.environ["OMP_NUM_THREADS"]), online=False)
-    keep_freed_memory()
-    if rank:
-        logging.getLogger().setLevel(logging.WARNING)
-    with suppress(OSError):
-        terminal = Path(os.devnull if rank else request["terminal"]).open("a", encoding="utf-8")  # noqa: SIM115
-        if rank:
-            console.terminal = terminal
-        else:
-            tell_view_too(terminal)
-            track_bars()
-    guarded = request["guarded"]
-    try:
-        with refuse_test_split(Path(guarded)) if guarded else nullcontext():
-            _train(request["phase"], rank, place / MEETING, request["work"])
-    except Exception as error:
-        traceback.print_exc()
-        reason = str(error) if isinstance(error, UserError) else fault_of_machine(error)
-        if reason:
-            with suppress(FileExistsError), (place / REASON).open("x", encoding="utf-8") as file:
-                json.dump([isinstance(error, InterruptionError), reason], file)
-        raise SystemExit(1) from None
-
-
-def _train(name: str, rank: int, meeting: Path, work: dict[str, Any]) -> None:
-    import torch
-    import torch.distributed as dist
-
-    phase = phase_named(name)
-    paths = {name: Path(work[name]) for name in ("data", "parent", "out", "unfinished") if work[name]}
-    on_gpus = torch.cuda.is_available()
-    if on_gpus:
-        torch.cuda.set_device(rank)
-    dist.init_process_group(
-        "cpu:gloo,cuda:nccl" if on_gpus else "gloo",
-        f"file://{meeting}",
-        timeout=timedelta(minutes=30),
-        rank=rank,
-        world_size=int(os.environ["WORLD_SIZE"]),
-    )
-    run_phase(phase, **work | paths | {"settings": phase.settings(**work["settings"])})
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    _take_part(Path(sys.argv[1]))

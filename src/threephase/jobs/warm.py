@@ -12,6 +12,7 @@ another, as the tests do, can start a server for all of them and name its folder
 """
 
 import atexit
+import gc
 import json
 import os
 import runpy
@@ -34,9 +35,28 @@ import psutil
 
 from threephase import console
 from threephase.jobs.private import is_private
+from threephase.jobs.titles import RunTitle
 
 FOLDER, FORKED, WORKFLOW = "THREEPHASE_WARM", "THREEPHASE_FORKED", "THREEPHASE_WORKFLOW"
-LIBRARIES = ("pandas", "pyarrow.parquet", "sentence_transformers", "sklearn.metrics", "sklearn.feature_extraction.text")
+LIBRARIES = (
+    "pandas",
+    "pyarrow.parquet",
+    "pydantic.main",
+    "sentence_transformers",
+    "transformers.models.bert.modeling_bert",
+    "transformers.models.roberta.modeling_roberta",
+    "sklearn.feature_extraction.text",
+    "sklearn.linear_model",
+    "sklearn.manifold",
+    "sklearn.metrics",
+    "sklearn.svm",
+    "statsmodels.stats.multitest",
+    "matplotlib.pyplot",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "snakemake.iocontainers",
+    "tabulate",
+)
 DIED = 1  # exit code of a job whose fork left without a word: killed, or out of memory
 
 
@@ -69,7 +89,7 @@ def offer_server() -> None:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
-def run_warm(title: str = "") -> None:
+def run_warm(title: str | RunTitle = "") -> None:
     """Run this process's script in a fork of the server and exit as it does; return where there is none.
 
     `title` is what to call the job should the fork be killed.
@@ -80,7 +100,7 @@ def run_warm(title: str = "") -> None:
     connection = _connect(Path(folder))
     if connection is None:
         return
-    request = {"script": sys.argv[0], "cwd": str(Path.cwd()), "environment": dict(os.environ), "path": sys.path}
+    request = {"arguments": sys.argv, "cwd": str(Path.cwd()), "environment": dict(os.environ), "path": sys.path}
     with connection:
         answers = connection.makefile()
         try:
@@ -142,6 +162,11 @@ def serve(folder: Path, workflow: int) -> None:
     """Load the libraries, then fork for every request until the process `workflow` is gone."""
     for library in LIBRARIES:
         __import__(library)
+    with suppress(ImportError):  # a name of transformers' own: without it, jobs begin half a second later
+        from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+        get_checkpoint_conversion_mapping("bert")  # compiles the patterns of all architectures, once a process
+    gc.freeze()  # else each fork's first collection would walk, and so copy, all that is loaded here
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the forks
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(folder / "unready"))
@@ -176,10 +201,10 @@ def _run(connection: socket.socket) -> NoReturn:
         sys.path[:] = request["path"]
         for name in [name for name in sys.modules if name.split(".")[0] == __package__.split(".")[0]]:
             del sys.modules[name]  # the job's own path says where the package lies
-        sys.argv[:] = [request["script"]]
+        sys.argv[:] = request["arguments"]
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         threading.Thread(target=_leave_with, args=(connection,), daemon=True).start()
-        runpy.run_path(request["script"], run_name="__main__")
+        runpy.run_path(sys.argv[0], run_name="__main__")
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
