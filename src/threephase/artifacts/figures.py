@@ -29,8 +29,11 @@ def save_figure(figure: "Figure", stem: Path) -> None:
     """
     import matplotlib
 
+    figure.draw_without_rendering()  # lays it out, once for both files
+    figure.set_layout_engine(None)
+    around = figure.get_tightbbox().padded(matplotlib.rcParams["savefig.pad_inches"])
     style = {"svg.hashsalt": "threephase", "svg.fonttype": "none"}
     with matplotlib.rc_context(style), writing_file(stem.with_suffix(".svg")) as beside:
-        figure.savefig(beside, metadata={"Date": None}, bbox_inches="tight", transparent=True)
+        figure.savefig(beside, metadata={"Date": None}, bbox_inches=around, transparent=True)
     with writing_file(stem.with_suffix(".png")) as beside:
-        figure.savefig(beside, dpi=DPI, bbox_inches="tight")
+        figure.savefig(beside, dpi=DPI, bbox_inches=around)

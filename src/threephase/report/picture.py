@@ -48,8 +48,6 @@ class Picture:
         with pyplot.rc_context(STYLE):
             figure = pyplot.figure(figsize=self.size, layout="constrained")
             self.draw(figure)
-            figure.draw_without_rendering()  # lays it out, once for both files
-            figure.set_layout_engine("none")
             save_figure(figure, folder / self.name)
             pyplot.close(figure)
         with writing_file(folder / f"{self.name}.csv") as beside:
