@@ -17,6 +17,7 @@ import threephase
 from threephase.jobs.warm import FOLDER, LIBRARIES, WORKFLOW
 
 HANDS_OVER = "from threephase.jobs.warm import run_warm\nrun_warm()\n"
+WAITS = "from threephase.jobs.warm import run_warm\nrun_warm(patient=True)\n"
 
 
 class Jobs:
@@ -27,9 +28,9 @@ class Jobs:
         self.place = folder / "server"
         self.environment = os.environ | {FOLDER: str(self.place), WORKFLOW: str(workflow)}
 
-    def start(self, code: str) -> subprocess.Popen:
+    def start(self, code: str, hands_over: str = HANDS_OVER) -> subprocess.Popen:
         script = self.folder / f"script{len(list(self.folder.glob('script*')))}.py"
-        script.write_text(HANDS_OVER + code)
+        script.write_text(hands_over + code)
         return subprocess.Popen(
             [sys.executable, str(script)], env=self.environment, cwd=self.folder, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
@@ -162,6 +163,20 @@ def test_what_a_job_starts_finds_the_package_where_the_scripts_path_alone_has_it
         subprocess.run([folder / "bare/bin/python", script], env=environment, cwd=folder, check=True, timeout=60)
         assert (folder / "log.txt").read_text() == said
         assert eventually((place / "socket").exists)
+
+
+def test_jobs_that_need_the_libraries_wait_for_a_server_and_run_alone_once_it_is_gone(
+    tmp_path: Path, workflow: subprocess.Popen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "broken/pandas.py"
+    broken.parent.mkdir()
+    broken.write_text("raise ImportError")
+    for path, shown in (("", "True\n"), (str(broken.parent), "False\n")):
+        jobs = Jobs(tmp_path / shown.strip(), workflow.pid)
+        jobs.folder.mkdir()
+        monkeypatch.setitem(jobs.environment, "PYTHONPATH", path)
+        started = [jobs.start("import sys; print('torch' in sys.modules)", WAITS) for _ in range(2)]
+        assert [job.communicate(timeout=60)[0] for job in started] == [shown, shown]
 
 
 def test_the_server_goes_with_the_workflow(jobs: Jobs, workflow: subprocess.Popen) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from threephase.jobs.frame import job
 
-with job(snakemake.log[0], snakemake.threads, f"base model · {snakemake.wildcards.model}"):
+with job(snakemake.log[0], snakemake.threads, f"base model · {snakemake.wildcards.model}", models=True):
     from threephase.artifacts.folders import writing
     from threephase.encoders.base_model import make_base_model
     from threephase.settings.base_model import BaseModelSettings

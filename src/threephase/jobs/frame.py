@@ -38,11 +38,13 @@ class Outcome:
 
 
 @contextmanager
-def job(log: str, threads: int, title: str | RunTitle, online: bool = False, gpus: int = 0) -> Iterator[Outcome]:
+def job(
+    log: str, threads: int, title: str | RunTitle, online: bool = False, gpus: int = 0, models: bool = False
+) -> Iterator[Outcome]:
     """Run a job's work with all its output in `log`, and say on the terminal how it ended.
 
     Only `online` jobs, the downloads, may reach a hub. Of the machine's GPUs, if it has any, the job sees so many
-    as it asks for in `gpus`.
+    as it asks for in `gpus`. A job that asks for some, or loads `models`, waits for the process that has the libraries.
 
     Enter it before the heavy libraries are imported: they take their threads and switches from their environment.
     The job ends with the workflow that started it, however that ends. A UserError is shown as its one line, and so
@@ -53,7 +55,7 @@ def job(log: str, threads: int, title: str | RunTitle, online: bool = False, gpu
     _pass_path_on()
     tell_view(log, sys.stderr)
     if not online:  # what the server has loaded was told at once that there is no hub
-        run_warm(title)
+        run_warm(title, patient=models or gpus > 0)
     started = time.monotonic()
     outcome = Outcome()
     with Path(log).open("w", encoding="utf-8", buffering=1) as file:

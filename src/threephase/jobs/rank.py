@@ -25,7 +25,7 @@ def take_part(place: Path) -> None:
     """Do this rank's part of the training that `place` describes, in a fork of the warm server where there is one."""
     leave_with_workflow()
     rank = int(os.environ["RANK"])
-    run_warm(f"process {rank}")
+    run_warm(f"process {rank}", patient=True)
     from threephase.jobs.tracking import track_bars
 
     request = json.loads((place / REQUEST).read_text(encoding="utf-8"))

@@ -2,8 +2,9 @@
 
 Importing torch, transformers and sentence-transformers takes longer than a small training. On one machine, the first
 job of a run therefore starts a server that imports them and waits; later jobs hand their script to it, and it runs in
-a fork of the server. Project code is not preloaded. The job's own process stays, passes signals on and ends as the
-fork ends; if it is killed, so is the fork. The server goes when the workflow does.
+a fork of the server. Jobs that need all of it wait until it is loaded, for to load it beside the server takes longer;
+others run by themselves until then. Project code is not preloaded. The job's own process stays, passes signals on and
+ends as the fork ends; if it is killed, so is the fork. The server goes when the workflow does.
 
 A job hands its environment over, passwords in it included. So the workflow names a folder for the server in
 THREEPHASE_WARM that nobody can guess, the first job makes it for this user alone, and a job that finds anything else
@@ -57,6 +58,7 @@ LIBRARIES = (
     "snakemake.iocontainers",
     "tabulate",
 )
+STARTING, LOADING = 5.0, 120.0  # seconds in which a server is started, and has loaded them also from a slow disk
 DIED = 1  # exit code of a job whose fork left without a word: killed, or out of memory
 
 
@@ -89,15 +91,17 @@ def offer_server() -> None:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
-def run_warm(title: str | RunTitle = "") -> None:
+def run_warm(title: str | RunTitle = "", patient: bool = False) -> None:
     """Run this process's script in a fork of the server and exit as it does; return where there is none.
 
-    `title` is what to call the job should the fork be killed.
+    Args:
+        title: what to call the job should the fork be killed.
+        patient: wait for a server that is still loading.
     """
     folder = os.environ.get(FOLDER)
     if not folder or os.environ.get(FORKED) or sys.platform != "linux":
         return
-    connection = _connect(Path(folder))
+    connection = _connect(Path(folder), patient)
     if connection is None:
         return
     request = {"arguments": sys.argv, "cwd": str(Path.cwd()), "environment": dict(os.environ), "path": sys.path}
@@ -126,7 +130,7 @@ def run_warm(title: str | RunTitle = "") -> None:
     os._exit(int(code) if code else DIED)
 
 
-def _connect(folder: Path) -> socket.socket | None:
+def _connect(folder: Path, patient: bool) -> socket.socket | None:
     """The server's socket; None where it is not ready, and then somebody starts it, or not to be trusted."""
     try:
         folder.mkdir(mode=0o700)
@@ -137,7 +141,8 @@ def _connect(folder: Path) -> socket.socket | None:
         return None
     else:
         start_server(folder, int(os.environ[WORKFLOW]))
-        return None
+    if patient:
+        _wait_for_server(folder)
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.connect(str(folder / "socket"))
@@ -147,15 +152,29 @@ def _connect(folder: Path) -> socket.socket | None:
     return connection
 
 
+def _wait_for_server(folder: Path) -> None:
+    """Return once the server that somebody has started there is ready, or is gone, or takes too long."""
+    begun = time.monotonic()
+    while not (folder / "socket").exists() and time.monotonic() < begun + LOADING:
+        try:
+            if not alive(int((folder / "process").read_text())):
+                return
+        except (OSError, ValueError):  # who made the folder has not started it yet
+            if time.monotonic() > begun + STARTING:
+                return
+        time.sleep(0.05)
+
+
 def start_server(folder: Path, process: int) -> None:
     """Start a server in a private folder; it goes with the process of this number."""
     environment = os.environ | {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
     environment |= {"TRANSFORMERS_VERBOSITY": "error", "OMP_NUM_THREADS": "1"}
-    subprocess.Popen(
+    server = subprocess.Popen(
         [sys.executable, "-m", "threephase.jobs.warm", str(folder), str(process)],
         env=environment, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    (folder / "process").write_text(str(server.pid))
 
 
 def serve(folder: Path, workflow: int) -> None:
