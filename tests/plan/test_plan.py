@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from running import environment
 
 from threephase.artifacts import layout
 from threephase.commands.cli import main
@@ -397,10 +398,12 @@ def test_the_costs_follow_what_is_laid_over_the_config(
     command = [
         sys.executable,
         "-m",
-        "threephase.plan.costs",
+        "threephase.commands.view.counting",
         json.dumps({"grid": [{"variants": ["FT"], "seeds": [7]}]}),
     ]
-    done = subprocess.run([*command, "config.yaml"], capture_output=True, text=True, cwd=tmp_path, check=True)
+    done = subprocess.run(
+        [*command, "config.yaml"], capture_output=True, text=True, cwd=tmp_path, env=environment(), check=True
+    )
     assert [(rule, key) for rule, key, _ in json.loads(done.stdout)["trainings"]] == [
         ("ft", ["topics", "tiny", "ft", "7"])
     ]

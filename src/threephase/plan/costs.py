@@ -1,27 +1,18 @@
-"""What each training of a grid costs beside the others, for the time left of a run; nothing is measured.
+"""What each training of a grid costs beside the others, for the time left of a run; nothing is measured."""
 
-python -m threephase.plan.costs CHANGES CONFIG…  (started by the view of a run, with JSON that is laid over the config
-files) prints JSON: `trainings`, lists of rule, what tells them apart (their wildcards, by name) and operations;
-`others`, seconds by rule of jobs that train no network.
-"""
-
-import json
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
 from threephase.experiment.config import Config
-from threephase.experiment.reading import read
-from threephase.jobs.warm import leave_with_workflow
 from threephase.plan import speed
-from threephase.plan.report import Plan, Training, plan_of
-
-KINDEST = 19  # of priorities
+from threephase.plan.report import Plan, Training
 
 
 def costs_of(plan: Plan, config: Config) -> dict[str, Any]:
-    """The costs of a plan's trainings that are not there yet, and of the studies before them."""
+    """The costs of a plan's trainings that are not there yet, and of the studies before them.
+
+    `trainings` are lists of rule, what tells them apart (their wildcards, by name) and operations; `others` are seconds
+    by rule of jobs that train no network.
+    """
     trainings: list[tuple[str, tuple[str, ...], float]] = [
         (training.phase, (training.dataset, training.model, str(training.recipe), str(training.seed)),
          1.0 if training in plan.twins else plan.work(training).operations)
@@ -41,11 +32,3 @@ def costs_of(plan: Plan, config: Config) -> dict[str, Any]:
         "probe": speed.PROBE, "probe_base": speed.PROBE, "baseline": speed.BASELINE, "all": 0.0,
     }  # fmt: skip
     return {"trainings": trainings, "others": others}
-
-
-if __name__ == "__main__":
-    leave_with_workflow()
-    os.nice(KINDEST)
-    config = read([Path(path) for path in sys.argv[2:]], json.loads(sys.argv[1]))
-    with plan_of(config, slots=1, gpu="t4", missing=True) as plan:
-        print(json.dumps(costs_of(plan, config)))

@@ -191,7 +191,13 @@ class View:
                     self.face = Picture(self.terminal)
             threading.Thread(target=self._watch, daemon=True).start()
         if self.configs and self.standing.counts.keys() & {*PHASES, "study_worker"} and self.counting is None:
-            command = [sys.executable, "-m", "threephase.plan.costs", json.dumps(self.changes), *self.configs]
+            command = [
+                sys.executable,
+                "-m",
+                "threephase.commands.view.counting",
+                json.dumps(self.changes),
+                *self.configs,
+            ]
             with suppress(OSError):
                 self.counting = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
