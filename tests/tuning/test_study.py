@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import TrialState
+from running import environment
 
 from threephase.errors import ConfigError, UserError
 from threephase.experiment.reading import load
@@ -289,6 +290,8 @@ def test_trials_are_judged_by_accuracy_on_a_seed_that_is_not_reported_unless_tol
 
 
 WORKER = """
+from threephase.jobs.warm import run_warm
+run_warm()
 import sys, pickle
 from pathlib import Path
 from threephase.tuning.study import work
@@ -301,11 +304,11 @@ def workers(plan: Plan, numbers: list[int]) -> list[subprocess.Popen[bytes]]:
     import pickle
 
     plan.folder.mkdir(parents=True, exist_ok=True)
-    described = plan.folder / "plan"
+    described, program = plan.folder / "plan", plan.folder / "worker.py"
     described.write_bytes(pickle.dumps(plan))
-    command = [sys.executable, "-c", WORKER, str(described)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return [subprocess.Popen([*command, str(number)], env=environment) for number in numbers]
+    program.write_text(WORKER)
+    command = [sys.executable, str(program), str(described)]
+    return [subprocess.Popen([*command, str(number)], env=environment()) for number in numbers]
 
 
 @pytest.fixture(scope="module")
