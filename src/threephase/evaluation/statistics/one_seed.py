@@ -126,10 +126,14 @@ class OneSeed:
 
     def _on(self, rows: np.ndarray) -> np.ndarray:
         """The value on some rows (…, n)."""
-        value = self.scoring.of(self.truth[rows], self.first[rows])[self.score]
-        return (
-            value if self.second is None else value - self.scoring.of(self.truth[rows], self.second[rows])[self.score]
-        )
+        value = self._scored(self.first, rows)
+        return value if self.second is None else value - self._scored(self.second, rows)
+
+    def _scored(self, predicted: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The score of predictions (n,) on some rows (…, n); accuracy needs no counts by class."""
+        if self.score == "accuracy":
+            return (predicted == self.truth)[rows].mean(axis=-1)
+        return self.scoring.of(self.truth[rows], predicted[rows])[self.score]
 
     def _difference(self, first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
         of = self.scoring.of
