@@ -179,6 +179,21 @@ def test_jobs_that_need_the_libraries_wait_for_a_server_and_run_alone_once_it_is
         assert [job.communicate(timeout=60)[0] for job in started] == [shown, shown]
 
 
+def test_a_job_that_waits_is_stopped_by_one_line(tmp_path: Path, workflow: subprocess.Popen) -> None:
+    jobs = Jobs(tmp_path, workflow.pid)
+    jobs.place.mkdir(mode=0o700)
+    (jobs.place / "process").write_text(str(workflow.pid))  # a server that is never ready
+    begins = (
+        "open('begun', 'w'); from threephase.jobs.frame import job\nwith job('log', 1, 'title', models=True): pass\n"
+    )
+    job = jobs.start(begins, hands_over="")
+    assert eventually((tmp_path / "begun").exists)
+    time.sleep(1)
+    job.send_signal(signal.SIGINT)
+    said = job.communicate(timeout=60)
+    assert (job.returncode, "".join(said)) == (1, "✗ title: stopped by Ctrl-C\n")
+
+
 def test_the_server_goes_with_the_workflow(jobs: Jobs, workflow: subprocess.Popen) -> None:
     workflow.kill()
     workflow.wait()

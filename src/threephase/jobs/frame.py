@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from threephase import console
 from threephase.errors import UserError, fault_of_machine, printable
@@ -55,7 +55,10 @@ def job(
     _pass_path_on()
     tell_view(log, sys.stderr)
     if not online:  # what the server has loaded was told at once that there is no hub
-        run_warm(title, patient=models or gpus > 0)
+        try:
+            run_warm(title, patient=models or gpus > 0)
+        except KeyboardInterrupt as error:
+            _ends(title, error, log)
     started = time.monotonic()
     outcome = Outcome()
     with Path(log).open("w", encoding="utf-8", buffering=1) as file:
@@ -69,8 +72,7 @@ def job(
         except BaseException as error:
             with suppress(OSError):  # the log may be on the disk that is full
                 traceback.print_exc()
-            print(f"✗ {title}: {_reason(error, log)}", file=console.terminal, flush=True)
-            raise SystemExit(1) from None
+            _ends(title, error, log)
         line = " · ".join([f"{outcome.sign} {title}", *outcome.parts, f"{time.monotonic() - started:.0f} s"])
         print(line, file=console.terminal, flush=True)
 
@@ -82,6 +84,12 @@ def _tracked(log: str) -> AbstractContextManager[None]:
     from threephase.jobs.tracking import tracked  # after the threads are set, for it loads numpy
 
     return tracked(log)
+
+
+def _ends(title: str | RunTitle, error: BaseException, log: str) -> NoReturn:
+    """Say why the job ends, and end it."""
+    print(f"✗ {title}: {_reason(error, log)}", file=console.terminal, flush=True)
+    raise SystemExit(1) from None
 
 
 def _reason(error: BaseException, log: str) -> str:
