@@ -13,7 +13,7 @@ import pytest
 from predicted import evidence, split_evidence
 from scipy import stats
 
-from threephase.evaluation.checks import at_chance, doubts, failed
+from threephase.evaluation.checks import at_chance, chosen_by_few, doubts, failed
 from threephase.evaluation.results import failures
 from threephase.tables.legend import PAPER, few_seeds, leaks, legend, marks, repeated, without_repeats, would_decide
 from threephase.tables.scores import Basis, Table, baselines, best_models_on_validation, table3, table4
@@ -188,6 +188,14 @@ def test_a_run_with_every_row_right_is_never_at_chance() -> None:
     given = rows(("m", "FT", 1, 1.0, 1.0, "x"), ("m", "FT", 2, 0.875, 1.0, "x")).assign(n_test=8)
     assert at_chance(given) == [False, True]
     assert "seed 2: accuracy 0.875 does not clearly beat chance (0.500; 1.000 needed)" in doubts(given)[0]
+
+
+def test_a_state_that_fewer_than_thirty_validation_rows_chose_is_marked() -> None:
+    given = pd.concat([RESULTS.iloc[:1]] * 5, ignore_index=True).assign(
+        n_validation=[29, 30, 6, 6, None], kept=["best", "best", "last", "best", None],
+        baseline=[False, False, False, False, True], failed=[None, None, None, "ft: the loss is nan", None],
+    ).astype({"n_validation": "Int64"})  # fmt: skip
+    assert chosen_by_few(given) == [True, False, False, False, False]
 
 
 def test_a_run_that_failed_is_a_failure_and_neither_at_chance_nor_in_any_mean() -> None:

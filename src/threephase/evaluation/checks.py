@@ -10,6 +10,8 @@ from threephase.artifacts.layout import split_name
 RANGE = 0.15
 PLAIN = "ft"  # the recipe of plain fine-tuning
 AT_CHANCE = "at chance"  # the mark of a run that does no better than naming the largest class
+FEW_ROWS = "few validation rows"  # the mark of a run whose state so few rows chose that chance did
+LEAST_ROWS = 30  # of validation, of which an accuracy has a standard error of up to 9 points
 ERRORS = 3  # standard errors by which a run has to beat chance
 
 
@@ -57,6 +59,19 @@ def at_chance(results: pd.DataFrame) -> list[bool]:
             pd.isna(run["failed"])
             and not run["baseline"]
             and run["accuracy"] < _needed(run["largest_class_share"], run["n_test"])
+        )
+        for run in results.to_dict("records")
+    ]
+
+
+def chosen_by_few(results: pd.DataFrame) -> list[bool]:
+    """Which runs kept the best of their states by fewer than 30 validation rows; no failed one, no baseline."""
+    return [
+        bool(
+            pd.isna(run["failed"])
+            and not run["baseline"]
+            and run["kept"] == "best"
+            and run["n_validation"] < LEAST_ROWS
         )
         for run in results.to_dict("records")
     ]

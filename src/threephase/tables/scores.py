@@ -13,7 +13,7 @@ from threephase.artifacts.inert import as_csv
 from threephase.artifacts.layout import RESULTS
 from threephase.audit.remarks import remarks
 from threephase.errors import CheckpointError
-from threephase.evaluation.checks import AT_CHANCE, at_chance
+from threephase.evaluation.checks import AT_CHANCE, FEW_ROWS, at_chance, chosen_by_few
 from threephase.evaluation.predictions import Predictions, read_predictions
 from threephase.evaluation.results import Asked, collect, failures, test_rows
 from threephase.evaluation.statistics.comparisons import Evidence, SplitEvidence
@@ -286,8 +286,11 @@ def marked_rows(
     joined = [Run(*run) for run in runs]
     rows = collect(joined, asked, root)
     marked = marks_by_run(joined, read_probes([Probed(*each) for each in probed], root, probe_code))
-    own = [[f"{run.recipe}: {AT_CHANCE}"] if lost else [] for run, lost in zip(joined, at_chance(rows), strict=True)]
-    marks = [[*marked.get(run, []), *of_run] for run, of_run in zip(joined, own, strict=True)]
+    own = {AT_CHANCE: at_chance(rows), FEW_ROWS: chosen_by_few(rows)}
+    marks = [
+        [*marked.get(run, []), *(f"{run.recipe}: {mark}" for mark, has in own.items() if has[place])]
+        for place, run in enumerate(joined)
+    ]
     return joined, rows.assign(marks=marks)
 
 
