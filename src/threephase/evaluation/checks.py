@@ -65,7 +65,7 @@ def at_chance(results: pd.DataFrame) -> list[bool]:
 
 
 def chosen_by_few(results: pd.DataFrame) -> list[bool]:
-    """Which runs kept the best of their states by fewer than 30 validation rows; no failed one, no baseline."""
+    """Which runs kept their best state by fewer than `LEAST_ROWS` validation rows; no failed one, no baseline."""
     return [
         bool(
             pd.isna(run["failed"])

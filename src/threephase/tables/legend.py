@@ -4,6 +4,7 @@ from collections import Counter
 
 import pandas as pd
 
+from threephase.evaluation.checks import LEAST_ROWS
 from threephase.evaluation.statistics.datasets import RepeatedSplits
 from threephase.evaluation.statistics.families import Comparison, Verdict
 from threephase.settings.dataset import Fold
@@ -51,9 +52,9 @@ def legend(region: float) -> str:
         "Bold: not worse than the best, among cells with as many seeds as any of their row; italic (grey in LaTeX): "
         f"fewer seeds. {SAME}: saw the same data and settings as the reference, so that no test is made. "
         f"{MARKED}: rests on a phase that did not do its work, or was still learning, or is at chance, or was chosen "
-        f"on fewer than 30 validation rows; the caption says which. {MISSING}: no run, or none that did not fail. "
-        "Validation chose settings and epochs, and the test split was read once, unless the caption says LEAK. "
-        "docs/statistics.md explains all of this."
+        f"on fewer than {LEAST_ROWS} validation rows; the caption says which. "
+        f"{MISSING}: no run, or none that did not fail. Validation chose settings and epochs, and the test "
+        "split was read once, unless the caption says LEAK. docs/statistics.md explains all of this."
     )
 
 
