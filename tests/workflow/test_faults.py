@@ -10,14 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from hub import running_hub
-from running import plan, snakemake, started, wait_for, write_config
+from running import QUICK, plan, snakemake, started, wait_for, write_config
 
 pytestmark = pytest.mark.takes(seconds=240)
 
@@ -88,6 +88,46 @@ def test_a_workflow_killed_again_and_again_gets_through_and_is_the_same(
     assert results_of(tmp_path) == results_of(undisturbed)
     assert not list(tmp_path.rglob("*.partial*"))
     assert not list((tmp_path / "results/unfinished").glob("*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the jobs in /proc")
+def test_a_signal_to_the_workflow_alone_or_to_all_of_it_has_trainings_save_their_state_and_end(
+    tmp_path: Path, source_csv: Path, tiny_bert: Path
+) -> None:
+    longest = QUICK | {"ft": {"max_epochs": 10_000, "stopping": "none"}}
+    write_config(
+        tmp_path, source_csv, tiny_bert,
+        variants={"FT": ["ft"]}, grid=[{"seeds": [1, 2]}], hyperparameters={"default": longest},
+        save_every=1, tables={"reference": "FT", "main": ["FT"]},
+    )  # fmt: skip
+    ways = (
+        (os.kill, signal.SIGTERM),
+        (os.kill, signal.SIGINT),
+        (os.killpg, signal.SIGTERM),
+        (os.killpg, signal.SIGINT),
+    )
+    for send, number in ways:
+        begun = time.time()
+        run = started(tmp_path, "--logger", "threephase")
+        wait_for(lambda: len(saved_after(begun, tmp_path)) == 2, "both trainings to save a state")  # noqa: B023
+        send(run.pid, number)
+        said, _ = run.communicate(timeout=60)
+        assert run.returncode == 1
+        assert not processes_of(tmp_path)
+        assert said.count("Stopping: trainings") == 1
+        stopped = r"stopped by SIG(?:TERM|INT) after step \d+ of \d+; the same command goes on from its saved state"
+        assert len(re.findall(stopped, said)) == 2
+        assert "! Stopped; " in said
+
+
+def saved_after(moment: float, folder: Path) -> set[Path]:
+    """Where trainings have saved states since."""
+    found = set()
+    for path in (folder / "results/unfinished").rglob("*"):
+        with suppress(FileNotFoundError):  # a newer one took its place
+            if path.is_file() and path.stat().st_mtime > moment:
+                found.add(path.parent)
+    return found
 
 
 def test_a_second_workflow_is_refused_and_a_killed_ones_lock_is_taken_away(

@@ -14,6 +14,7 @@ from typing import NoReturn, TextIO
 
 from threephase import console
 from threephase.errors import UserError, fault_of_machine, printable
+from threephase.jobs.asking import heed_run
 from threephase.jobs.gpus import acquire
 from threephase.jobs.telling import TRACKER, tell_view
 from threephase.jobs.titles import RunTitle
@@ -51,6 +52,7 @@ def job(
     is what the machine lacked; any other failure as its last line and the place of the log.
     """
     console.open_closed_streams()
+    heed_run()
     leave_with_workflow()
     _pass_path_on()
     tell_view(log, sys.stderr)

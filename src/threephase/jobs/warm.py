@@ -35,6 +35,7 @@ from typing import NoReturn
 import psutil
 
 from threephase import console
+from threephase.jobs.asking import ASKS, leave_unasked
 from threephase.jobs.private import is_private
 from threephase.jobs.titles import RunTitle
 
@@ -118,7 +119,7 @@ def run_warm(title: str | RunTitle = "", patient: bool = False) -> None:
             with suppress(ProcessLookupError):
                 os.kill(fork, number)
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, ASKS):
             signal.signal(number, pass_on)
         code = answers.readline()
     if not code:
@@ -179,6 +180,7 @@ def start_server(folder: Path, process: int) -> None:
 
 def serve(folder: Path, workflow: int) -> None:
     """Load the libraries, then fork for every request until the process `workflow` is gone."""
+    leave_unasked()
     for library in LIBRARIES:
         __import__(library)
     with suppress(ImportError):  # a name of transformers' own: without it, jobs begin half a second later

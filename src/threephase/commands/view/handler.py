@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,12 +27,21 @@ from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
 from threephase.commands.view.faces import Face, Json, Lines, Picture
 from threephase.commands.view.standing import Running, Standing, told_in
+from threephase.jobs.asking import ask_jobs, leave_unasked
 from threephase.jobs.telling import FOLDER
 from threephase.plan.schedule import shown
 from threephase.settings.phases import PHASES
 
 LOOK = 0.25  # seconds between two looks
-NOTHING, STOPPING, LOG = "Nothing to be done", "Terminating processes on user request", "Complete log(s): "
+ASK = (
+    1.0  # seconds between two times that jobs are asked to stop; a terminal's signal has come to them before the first
+)
+NOTHING, LOG = "Nothing to be done", "Complete log(s): "
+# What Snakemake says of Ctrl-C and of SIGTERM, and what is shown.
+STOPPING = {
+    "Terminating processes on user request": "Stopping: trainings save their state and end.",
+    "Will exit after finishing": "Stopping: trainings here save their state and end; other jobs are waited for.",
+}
 # What Snakemake says of a job that failed, which the job's own line says better.
 OF_JOBS = ("RuleException", "CalledProcessError", "Error in rule", "Error in group")
 PLAIN = frozenset({"rules", "progress", "all"})  # of --quiet: what asks for less than a picture
@@ -54,6 +64,7 @@ class LogHandler(LogHandlerBase):
         self.view: View | None = None
         self.own: logging.Handler | None = None
         if will_work(self.common_settings.dryrun):
+            leave_unasked()
             self.view = View(*self._choice(), changes_of_config(sys.argv[1:]))
         else:
             self.own = self._snakemakes()
@@ -153,6 +164,7 @@ class View:
         self.configs: list[str] = []
         self.counting: subprocess.Popen[str] | None = None  # the plan's costs
         self.log = ""
+        self.asked = 0.0  # when jobs were asked to stop, by a clock that only goes on
         self.ended = threading.Event()
         os.environ[FOLDER] = str(self.folder)
         atexit.register(self.close)
@@ -223,15 +235,22 @@ class View:
     def _message(self, record: Any) -> None:
         """What Snakemake says in words: errors and warnings are shown, the rest stands in its log."""
         said = record.getMessage()
-        if said.startswith(STOPPING):
-            self.standing.stopping = True
-            self._say("Stopping: trainings save their state and end.")
+        stopping = next((line for begins, line in STOPPING.items() if said.startswith(begins)), None)
+        if stopping:
+            self._stops(stopping)
         elif said.startswith(LOG):
             self.log = said.removeprefix(LOG)
         elif said.startswith(NOTHING):
             self._say(said)
         elif record.levelno >= logging.WARNING and not said.startswith(OF_JOBS):
             self._say(said.strip())
+
+    def _stops(self, line: str) -> None:
+        """Jobs are asked from now on; Snakemake says so again with each that ends."""
+        if not self.standing.stopping:
+            self.standing.stopping = True
+            self.asked = time.monotonic()
+            self._say(line)
 
     def _listen(self) -> None:
         """Take in what jobs told, and what was written on standard error, since the last look."""
@@ -291,6 +310,9 @@ class View:
                 if not self.ended.is_set():
                     self._listen()
                     self._look()
+            if self.standing.stopping and time.monotonic() - self.asked >= ASK:
+                ask_jobs()
+                self.asked = time.monotonic()
 
     def close(self) -> None:
         """Say what jobs told last, take the picture away, give standard error back, and say how it ended."""
