@@ -111,9 +111,20 @@ def test_all_that_are_not_worse_than_the_best_are_bold_and_fewer_seeds_never_are
     assert line[2].startswith("**93.0 [")  # the best with three seeds, though FT has as much in one
     assert line[3].startswith("*93.0 [")
     assert line[3].endswith("(1) ▲*")
-    assert line[4] == "–"
-    assert line[5].startswith("*80.0 [")
-    assert line[5].endswith("(1) ▼*")
+    assert line[4].startswith("*80.0 [")
+    assert line[4].endswith("(1) ▼*")
+
+
+def test_a_variant_without_runs_has_a_column_only_where_the_paper_or_another_row_has_it() -> None:
+    table = shown(["3-Phase", "Joint", "Other", "FT"], RESULTS[RESULTS["model"] == "m"])
+    assert table.variants == ["3-Phase", "FT"]
+    assert table.notes == ("No run of Joint, Other is done yet, so no column.",)
+    assert shown(["3-Phase", "FT"]).notes == ("",)
+    paper = PUBLISHED[PUBLISHED["variant"] == "3-Phase"].assign(variant="Joint")
+    papers = Basis(["3-Phase", "Joint", "FT"], "3-Phase", TITLES, paper, evidence(RESULTS, 200), 0.5)
+    assert table3(RESULTS, papers).variants == ["3-Phase", "Joint", "FT"]
+    (line, *_) = cells(shown(["3-Phase", "FT", "CL+FT"], titles={}).to_markdown())[1:]
+    assert "–" in line
 
 
 def test_the_csv_holds_the_numbers() -> None:

@@ -1,6 +1,7 @@
 """The document of a reproduction, and the numbers and figures beside it, from the compact form alone."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,8 @@ COMPARED = {".md", ".csv"}  # endings of what is the same on every machine; a fi
 # Records that say by which code a step was made, by the kind of folder that they lie in.
 MADE = {"provenance.json": "checkpoints", "metrics.json": "evaluations", "probe.json": "probes"}
 BEHIND = ("over_datasets", "classes", "probes", "audit_published")
+# What a cell holds together where its table is narrow: an interval, with how many seeds it has and its sign.
+INTERVAL = re.compile(r"\[[^]|]+\](?:\*\*)?(?: \(\d+\))?(?:†)?(?: [▲▼≈·])?")
 PAPERS = ("table3", "table4", "table6", "table7", "table1", "table2", "table5")
 
 
@@ -81,7 +84,7 @@ def _made(folder: Path, shipped: Path, work: Path) -> dict[str, Path]:
 def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> str:
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(tables.glob("*.md"))}
     parts, notes = without_repeats(list(texts.values()))
-    told = dict(zip(texts, parts, strict=True))
+    told = dict(zip(texts, map(_unbroken, parts), strict=True))
     effects = asked.config.tables.effects
     asked_first = [name for block in asked.config.grid for name in block.effects or ()]
     environment = Environment(
@@ -106,6 +109,16 @@ def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> s
         coverage=_coverage(asked),
         **_origin(records),
     )
+
+
+def _unbroken(text: str) -> str:
+    """A text whose tables have no line end within an interval."""
+    lines = text.splitlines()
+    kept = [
+        INTERVAL.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), line) if line.startswith("|") else line
+        for line in lines
+    ]
+    return "\n".join(kept)
 
 
 def _answered(tables: Path, effect: str) -> bool:
@@ -139,8 +152,10 @@ def _coverage(asked: Asked) -> str:
             cells = [counts.get((dataset, model, variant)) for dataset in datasets]
             if any(cells):
                 shown = [f"{done} of {wanted}" if cell else "" for cell in cells for done, wanted in [cell or (0, 0)]]
-                rows.append([in_markdown(variant), in_markdown(titles.get(model, model)), *shown])
-    heads = ["Variant", "Base model", *(in_markdown(titles.get(dataset, dataset)) for dataset in datasets)]
+                of_model = [in_markdown(titles.get(model, model))] if len(models) > 1 else []
+                rows.append([in_markdown(variant), *of_model, *shown])
+    model_head = ["Base model"] if len(models) > 1 else []
+    heads = ["Variant", *model_head, *(in_markdown(titles.get(dataset, dataset)) for dataset in datasets)]
     return str(tabulate(rows, headers=heads, tablefmt="github", disable_numparse=True))
 
 

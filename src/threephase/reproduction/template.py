@@ -24,15 +24,23 @@ tables and figures lie in `docs/reproduction/`.
 
 ## The paper's tables, ours beside
 
+<div class="scores" markdown>
+
 {% for table in papers %}
 {{ table.strip() }}
 
 {% endfor %}
+</div>
+
 {{ papers_figure }}
 
 ## The paper's claims
 
+<div class="sentences" markdown>
+
 {{ claims.strip() }}
+
+</div>
 
 {% for effect in effects %}
 ## {{ effect.title }}
@@ -40,7 +48,11 @@ tables and figures lie in `docs/reproduction/`.
 {% if effect.table %}
 {{ effect.figure }}
 
+<div class="scores" markdown>
+
 {{ effect.table.strip() }}
+
+</div>
 {% else %}
 No run of this question is done yet.
 {% endif %}
@@ -48,15 +60,23 @@ No run of this question is done yet.
 {% endfor %}
 ## What lies behind
 
+<div class="scores" markdown>
+
 {% for table in others %}
 {{ table.strip() }}
 
 {% endfor %}
+</div>
+
 ## What was run, and what was not
 
 Runs that are done, of those that the config asks for; an empty cell was not asked for.
 
+<div class="scores" markdown>
+
 {{ coverage }}
+
+</div>
 
 The grid has one base model, all-MiniLM-L6-v2, which comes as a Python package. The paper's two, RoBERTa and
 all-MiniLM-L12-v2, were not run: `config/paper.yaml` is their grid, and [scale](scale.md) works out what it costs on

@@ -128,6 +128,11 @@ def partial(missing: int, there: int) -> str:
     return f"Partial: {missing} of {missing + there} runs are missing." if missing else ""
 
 
+def without_runs(variants: list[str]) -> str:
+    """Which variants have no column, as a sentence of a caption; empty if all have one."""
+    return f"No run of {', '.join(variants)} is done yet, so no column." if variants else ""
+
+
 def would_decide(comparison: Comparison) -> str:
     """The rows, seeds or splits that would decide an undecided comparison; empty for one that is decided."""
     if comparison.verdict is not Verdict.UNDECIDED:

@@ -20,7 +20,18 @@ from threephase.evaluation.statistics.comparisons import Evidence, SplitEvidence
 from threephase.experiment.recipe import Probed, Run
 from threephase.tables import typeset
 from threephase.tables.cells import Cell, cells_of
-from threephase.tables.legend import MISSING, PAPER, SAME, few_seeds, leaks, legend, marks, partial, repeated
+from threephase.tables.legend import (
+    MISSING,
+    PAPER,
+    SAME,
+    few_seeds,
+    leaks,
+    legend,
+    marks,
+    partial,
+    repeated,
+    without_runs,
+)
 from threephase.tables.probes import marks_by_run, read_probes
 
 COUNTS = {"n", "rows_needed", "seeds_needed", "splits_needed"}
@@ -147,6 +158,8 @@ class Basis:
 def score_table(results: pd.DataFrame, scores: list[str], basis: Basis, label: str, caption: str) -> Table:
     """Means over runs, one row for each dataset and base model, one column for each score and variant.
 
+    A variant of which there is no run and no figure in the paper has no column; a note names it.
+
     Args:
         results: rows of `results.collect`, with marks.
         scores: which scores.
@@ -154,10 +167,14 @@ def score_table(results: pd.DataFrame, scores: list[str], basis: Basis, label: s
         label: the table's name, with the number of the paper's.
         caption: what it shows; that number stands before it where the paper has any of the datasets.
     """
-    variants, titles, published = basis.variants, basis.titles, basis.published
+    titles, published = basis.titles, basis.published
     number = int(label.removeprefix("table").split("_")[0])
     caption = typeset.numbered(number, caption, bool(results["dataset"].isin(published["dataset"]).any()))
     figures = published[published["table"] == number].set_index(["dataset", "model", "score", "variant"])["value"]
+    pairs = set(zip(results["dataset"], results["model"], strict=True))
+    in_paper = {variant for dataset, model, _, variant in figures.index if (dataset, model) in pairs}
+    there = {basis.reference, *results["variant"], *in_paper}
+    variants = [variant for variant in basis.variants if variant in there]
     heads: list[tuple[str, ...]] = []
     cells, papers = [], []
     for (dataset, model), rows in results.groupby(["dataset", "model"], sort=False):
@@ -167,8 +184,9 @@ def score_table(results: pd.DataFrame, scores: list[str], basis: Basis, label: s
         cells.append([cell for of_score in of_scores for cell in of_score])
         papers.append([figures.get((dataset, model, score, variant)) for score in scores for variant in variants])
     return Table(
-        label, caption, legend(basis.region), heads, ("Dataset", "Base model"), scores, variants, cells, papers
-    )
+        label, caption, legend(basis.region), heads, ("Dataset", "Base model"), scores, variants, cells, papers,
+        notes=(without_runs([variant for variant in basis.variants if variant not in variants]),),
+    )  # fmt: skip
 
 
 def best_models_on_validation(results: pd.DataFrame, reference: str) -> pd.DataFrame:
@@ -261,7 +279,7 @@ def write_table(
     incomplete = remarks_by_dataset(joined, expected, titles, root)
     caption = " ".join(filter(None, [table.caption, leaks(results), partial(missing, len(runs))]))
     notes = (
-        repeated(results, titles), baselines(results), few_seeds(results), marks(results), incomplete,
+        *table.notes, repeated(results, titles), baselines(results), few_seeds(results), marks(results), incomplete,
         failures(results, titles),
     )  # fmt: skip
     whole = replace(table, caption=caption, notes=notes)
