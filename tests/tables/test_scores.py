@@ -202,11 +202,12 @@ def test_a_run_with_every_row_right_is_never_at_chance() -> None:
 
 
 def test_a_state_that_fewer_than_thirty_validation_rows_chose_is_marked() -> None:
-    given = pd.concat([RESULTS.iloc[:1]] * 5, ignore_index=True).assign(
-        n_validation=[29, 30, 6, 6, None], kept=["best", "best", "last", "best", None],
-        baseline=[False, False, False, False, True], failed=[None, None, None, "ft: the loss is nan", None],
+    given = pd.concat([RESULTS.iloc[:1]] * 7, ignore_index=True).assign(
+        n_validation=[29, 30, 6, 6, 6, 6, None], kept=["best", "best", "last", "last", "best", "best", None],
+        stopping=["patience", "patience", "none", "rises", "none", "patience", None],
+        baseline=6 * [False] + [True], failed=5 * [None] + ["ft: the loss is nan", None],
     ).astype({"n_validation": "Int64"})  # fmt: skip
-    assert chosen_by_few(given) == [True, False, False, False, False]
+    assert chosen_by_few(given) == [True, False, False, True, True, False, False]
 
 
 def test_a_run_that_failed_is_a_failure_and_neither_at_chance_nor_in_any_mean() -> None:

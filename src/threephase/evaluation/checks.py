@@ -65,12 +65,15 @@ def at_chance(results: pd.DataFrame) -> list[bool]:
 
 
 def chosen_by_few(results: pd.DataFrame) -> list[bool]:
-    """Which runs kept their best state by fewer than `LEAST_ROWS` validation rows; no failed one, no baseline."""
+    """Which runs had fewer than `LEAST_ROWS` validation rows choose their state; no failed one, no baseline.
+
+    They choose it where they say which state is the best, and where they say when to stop.
+    """
     return [
         bool(
             pd.isna(run["failed"])
             and not run["baseline"]
-            and run["kept"] == "best"
+            and (run["kept"] == "best" or run["stopping"] != "none")
             and run["n_validation"] < LEAST_ROWS
         )
         for run in results.to_dict("records")

@@ -32,7 +32,7 @@ COUNTS = ("n_test", "n_train", "n_validation", "max_length", "best_step", "steps
 COLUMNS = [
     *("dataset", "split", "model", "variant", "seed", "recipe"), *SCORES, "averaging", "n_test", "largest_class_share",
     "n_train", "n_validation", "max_length", "precision_of_arithmetic", "validation_loss", "validation_score",
-    "best_step", "steps", "criterion", "kept", "ft_seconds", "seconds", "effective", "saw_test", "baseline", "failed",
+    "best_step", "steps", "criterion", "stopping", "kept", "ft_seconds", "seconds", "effective", "saw_test", "baseline", "failed",
 ]  # fmt: skip
 
 
@@ -184,6 +184,7 @@ def _row(run: Run, root: Path) -> dict[str, object]:
         "best_step": provenance.get("best_step"),
         "steps": provenance.get("steps"),
         "criterion": settings["settings"].get("criterion"),
+        "stopping": settings["settings"].get("stopping"),
         "kept": settings["settings"].get("keep"),
         "ft_seconds": provenance["wall_seconds"],
         "seconds": sum(_seconds(_checkpoint(run, part, root)) for part in Recipe(run.recipe).prefixes),
