@@ -9,7 +9,7 @@ import pytest
 from threephase import __version__
 from threephase.commands.cli import main
 
-CONFIG = str(Path(__file__).parents[2] / "config/config.yaml")
+CONFIG, PAPER = (str(Path(__file__).parents[2] / f"config/{name}.yaml") for name in ("config", "paper"))
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +97,20 @@ def test_a_damaged_record_of_a_study_is_one_line(
     (folder / "study.json").write_text(json.dumps(record))
     code, line = answer(capsys, "study", "show")
     assert (code, "study.json: not what a study wrote" in line) == (2, True), line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("config show bbc all-MiniLM-L6-v2 FT", "hyperparameters.default"),  # the demo's, where none is named
+        (f"config show sst5 roberta-base FT --configfile {PAPER}", "Table 5"),
+    ],
+)
+def test_the_projects_own_config_files_are_found_from_any_folder(
+    capsys: pytest.CaptureFixture[str], arguments: str, said: str
+) -> None:
+    assert main(arguments.split()) == 0
+    assert said in capsys.readouterr().out
 
 
 def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:

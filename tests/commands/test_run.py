@@ -11,9 +11,10 @@ import yaml
 from conftest import made_up_rows
 
 from threephase.commands.cli import main
-from threephase.commands.run import OWN_CONFIG, SNAKEFILE, command
+from threephase.commands.run import SNAKEFILE, command
 from threephase.console import own_name
 from threephase.errors import ConfigError, UserError
+from threephase.experiment.shipped import DEMO
 
 VIEW = ["--logger", "threephase"]
 GOOD = (
@@ -33,9 +34,9 @@ def test_config_files_stand_first_and_the_rest_is_snakemakes(config: str) -> Non
     assert command([config, config, "-n", "--cores", "2", "--", "table3"]) == [
         *started, config, config, "-n", "--cores", "2", *VIEW, "--", "table3"
     ]  # fmt: skip
-    assert command(["--cores", "2"]) == [*started, str(OWN_CONFIG), "--cores", "2", *VIEW]
-    assert command(["--json"]) == [*started, str(OWN_CONFIG), "--logger-threephase-json", *VIEW]
-    assert command(["--logger", "other"]) == [*started, str(OWN_CONFIG), "--logger", "other"]
+    assert command(["--cores", "2"]) == [*started, str(DEMO), "--cores", "2", *VIEW]
+    assert command(["--json"]) == [*started, str(DEMO), "--logger-threephase-json", *VIEW]
+    assert command(["--logger", "other"]) == [*started, str(DEMO), "--logger", "other"]
     assert command([config, "--", "--configfile"])[-2:] == ["--", "--configfile"]  # a target, however odd
 
 

@@ -9,9 +9,9 @@ import threephase
 from threephase.artifacts import layout
 from threephase.errors import UserError
 from threephase.experiment.reading import read
+from threephase.experiment.shipped import DEMO
 
 SNAKEFILE = Path(threephase.__file__).parents[2] / "Snakefile"
-OWN_CONFIG = SNAKEFILE.parent / "config/config.yaml"
 CACHE = "XDG_CACHE_HOME"
 USAGE = "threephase run [CONFIG …] [OPTION OF SNAKEMAKE …] [-- TARGET …]"
 HELP = """Reads config files, each laid over those before it, and runs Snakemake on them, in the folder where you are:
@@ -37,8 +37,8 @@ def command(arguments: list[str]) -> list[str]:
         raise UserError("run: config files come first, without an option's name: threephase run my-data.yaml -n")
     if not SNAKEFILE.exists():
         raise UserError(f"run: there is no {SNAKEFILE}; install the package from a checkout: pip install -e .")
-    paths = [Path(config) for config in configs] or [OWN_CONFIG]
-    read(paths, shipped=OWN_CONFIG.parent)
+    paths = [Path(config) for config in configs] or [DEMO]
+    read(paths)
     started = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
     return [*started, "--configfile", *map(str, paths), *_viewed(own), *options[len(own) :]]
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from threephase.artifacts import layout
-from threephase.commands.run import OWN_CONFIG, command
+from threephase.commands.run import command
 from threephase.errors import InterruptionError, UserError
 from threephase.experiment.asked import Asked
 from threephase.experiment.reading import load, merged
+from threephase.experiment.shipped import SHIPPED
 from threephase.reproduction.packing import of_what_exists, pack, refuse_set_otherwise
 from threephase.reproduction.sittings import sittings, write_grid
 from threephase.training.stopping import asked_to_stop
@@ -48,14 +49,14 @@ class Sittings:
         self.configs = configs
         self.changes = changes
         self.given = merged(configs, dict(changes))
-        self.config = load(self.given, OWN_CONFIG.parent)
+        self.config = load(self.given, SHIPPED)
         self.code = code
         self.place = place
         self.folder = folder
         self.cores = cores
         self.datasets = list(dict.fromkeys(layout.dataset_of(run.dataset) for run in self.config.runs()))
         self.unfinished: list[str] = []
-        refuse_set_otherwise(self.config, OWN_CONFIG.parent, folder)
+        refuse_set_otherwise(self.config, SHIPPED, folder)
 
     def sit(self, dataset: str) -> None:
         """Run what is missing of a dataset, pack what was done, and take its folder away if that is all.
@@ -72,7 +73,7 @@ class Sittings:
             write_grid(missing, overlay)
             self._run(overlay, here)
             if self._any_done(here / "results"):
-                packed = pack(self.given, OWN_CONFIG.parent, self.code, here / "results", self.folder)
+                packed = pack(self.given, SHIPPED, self.code, here / "results", self.folder)
                 print(f"{self.folder}: {packed.runs} of {packed.of} runs, {packed.size / 1e6:.1f} MB", flush=True)
         if self._missing(dataset):
             self.unfinished.append(dataset)

@@ -32,7 +32,8 @@ COUNTS = ("n_test", "n_train", "n_validation", "max_length", "best_step", "steps
 COLUMNS = [
     *("dataset", "split", "model", "variant", "seed", "recipe"), *SCORES, "averaging", "n_test", "largest_class_share",
     "n_train", "n_validation", "max_length", "precision_of_arithmetic", "validation_loss", "validation_score",
-    "best_step", "steps", "criterion", "stopping", "kept", "ft_seconds", "seconds", "effective", "saw_test", "baseline", "failed",
+    "best_step", "steps", "criterion", "stopping", "kept", "ft_seconds", "seconds", "effective", "saw_test", "baseline",
+    "failed",
 ]  # fmt: skip
 
 

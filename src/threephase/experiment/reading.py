@@ -15,10 +15,10 @@ from threephase.artifacts import layout
 from threephase.errors import ConfigError
 from threephase.experiment.config import Config
 from threephase.experiment.resolve import TABLE_5
+from threephase.experiment.shipped import SHIPPED
 from threephase.settings.faults import message, shown
 from threephase.settings.layer import Layer
 
-SHIPPED = Path("config")  # the project's own config files
 PUBLISHED_DATASETS = Path("published/datasets.csv")
 LARGEST = 10_000_000  # bytes of a config
 MOST_NODES = 200_000  # values of a config, what anchors repeat counted each time

@@ -8,8 +8,7 @@ from typing import Any
 
 from threephase.api import FORMATS
 from threephase.errors import UserError
-
-DEMO = Path("config/config.yaml")
+from threephase.experiment.shipped import DEMO
 
 
 def add_configs(parser: argparse.ArgumentParser) -> None:

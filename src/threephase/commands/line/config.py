@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from threephase.commands.line.arguments import DEMO, refuse_unknown
+from threephase.commands.line.arguments import refuse_unknown
 from threephase.errors import UserError
+from threephase.experiment.shipped import DEMO
 
 
 def add_commands(commands: Any) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from threephase.commands.line.arguments import (
-    DEMO,
     add_configs,
     as_change,
     as_count,
@@ -16,6 +15,7 @@ from threephase.commands.line.arguments import (
     refuse_unknown,
 )
 from threephase.errors import UserError, printable
+from threephase.experiment.shipped import DEMO
 
 
 def add_commands(commands: Any) -> None:

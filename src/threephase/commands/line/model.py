@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from threephase.api import FORMATS
-from threephase.commands.line.arguments import DEMO, add_rows, as_count, as_seed, as_share, refuse_unknown
+from threephase.commands.line.arguments import add_rows, as_count, as_seed, as_share, refuse_unknown
 from threephase.errors import UserError
+from threephase.experiment.shipped import DEMO
 
 
 def add_commands(commands: Any) -> None:

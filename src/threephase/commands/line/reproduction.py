@@ -7,8 +7,8 @@ from typing import Any
 
 from threephase.commands.line.arguments import as_change, as_count
 from threephase.errors import UserError
+from threephase.experiment.shipped import SHIPPED
 
-SHIPPED = Path("config")
 COMMITTED, DOCS = Path("reproduction"), Path("docs")
 NEXT = "run `threephase reproduction write`, and commit what it wrote"
 
