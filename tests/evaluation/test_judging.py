@@ -1,6 +1,7 @@
 """What a grid says of a claim: every outcome, and every reason why there is none, from predictions made by hand."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -21,8 +22,9 @@ from threephase.evaluation.claims import (
     Agreement,
     Claim,
 )
-from threephase.evaluation.judging import Cell, Judged, Outcome, judge, pair_of
-from threephase.evaluation.statistics.families import Verdict, detectable
+from threephase.evaluation.judging import Cell, Judged, Outcome, _outcome, judge, pair_of
+from threephase.evaluation.statistics.crossed import Crossed
+from threephase.evaluation.statistics.families import Verdict, compared, detectable
 
 PLAIN = {"dae.deletion_ratio": 0.6, "cl.imbalance": "correct", "cl.maxratio": 4.0, "cl.noise": 0.5, "ft.freeze": False}
 HARMLESS = next(claim for claim in CLAIMS if isinstance(claim, Claim) and claim.harmless)
@@ -100,6 +102,15 @@ def test_a_claim_of_a_point_asks_for_an_interval_above_a_point(rows: int, points
     if outcome is Outcome.UNDECIDED:
         # 1.96 + 0.84 standard errors beyond the point that is claimed; 4 · 999 rows and seeds are left over
         assert found.detectable == pytest.approx(1 + 100 * 2.8 * math.sqrt(0.015 * 0.985 / 1000), rel=0.01)
+
+
+def test_a_claim_of_a_point_fails_where_the_sides_are_equivalent_within_less() -> None:
+    # standard error 0.53 points: the 90% interval reaches to 0.87, the 95% one to 1.04
+    found = Crossed(0.0, 5, 10_000, seeds=1e-8, rows=0.0053**2, rest=1e-8, variance_of_row=0.3)
+    (within,) = compared([found], 0.009)
+    assert (within.verdict, _outcome(OVER_JOINT, within)) == (Verdict.EQUIVALENT, Outcome.FAILS)
+    (wider,) = compared([replace(found, value=0.005)], 0.02)  # within two points, and maybe more than one
+    assert (wider.verdict, _outcome(OVER_JOINT, wider)) == (Verdict.EQUIVALENT, Outcome.UNDECIDED)
 
 
 def test_one_seed_is_shown_and_not_judged() -> None:

@@ -19,7 +19,7 @@ from threephase.evaluation.statistics.bootstrap import Scoring, drawn_scores, ra
 from threephase.evaluation.statistics.comparisons import Evidence, SplitEvidence
 from threephase.evaluation.statistics.crossed import Crossed, crossed, crossed_from_draws
 from threephase.evaluation.statistics.datasets import RepeatedSplits, correlated_t, over_datasets
-from threephase.evaluation.statistics.families import Verdict, compared, holm
+from threephase.evaluation.statistics.families import Verdict, compared, holm, needed
 from threephase.evaluation.statistics.one_seed import OneSeed
 from threephase.method.metrics import classification_metrics
 
@@ -314,6 +314,26 @@ def test_what_would_decide_by_hand() -> None:
     seeds = Crossed(0.02, 3, 100, seeds=4e-4 / 3, rows=0.0, rest=0.0, variance_of_row=0.1)
     (found,) = compared([seeds], REGION)
     assert (found.rows_needed, found.seeds_needed) == (None, 8)
+    # Five seeds, whose rows vary by 0.03 and what is left by 0.05 a seed: 0.04 a row, and 7.849 · 0.04 / 0.02² = 784.9
+    # rows. What a single seed has on a row, 0.08 and more, plays no part: the mean of five has less.
+    rows = Crossed(0.02, 5, 100, seeds=1e-4, rows=4e-4, rest=1e-4, variance_of_row=0.0804)
+    (found,) = compared([rows], REGION)
+    assert (found.verdict, found.rows_needed) == (Verdict.UNDECIDED, 785)
+
+
+def test_the_rows_that_would_decide_have_the_power_that_they_claim() -> None:
+    """Of a row 6% are in favour of the first for all seeds and 4% against; of 5 seeds each has 5% and 5% of its own."""
+    random = np.random.default_rng(3)
+
+    def differences(rows: int) -> np.ndarray:
+        of_row = random.choice([1.0, 0.0, -1.0], p=[0.06, 0.90, 0.04], size=(1, rows))
+        return of_row + random.choice([1.0, 0.0, -1.0], p=[0.05, 0.90, 0.05], size=(5, rows))
+
+    # a row's variance is 0.0996 and, of the mean of five seeds, 0.02 beside: 7.849 · 0.1196 / 0.02² = 2347 rows
+    pilots = [needed(crossed(differences(500)), 0.02).rows for _ in range(100)]
+    assert np.median([rows for rows in pilots if rows is not None]) == pytest.approx(2347, rel=0.1)
+    found = [crossed(differences(2347)).p < 0.05 for _ in range(300)]
+    assert 0.72 < np.mean(found) < 0.88
 
 
 def test_evidence_pairs_the_seeds_that_both_variants_have() -> None:

@@ -9,7 +9,7 @@ from threephase.evaluation.candidates import Candidates, Given, Pair
 from threephase.evaluation.claims import Agreement, Claim, Side
 from threephase.evaluation.statistics.crossed import Estimate
 from threephase.evaluation.statistics.datasets import RepeatedSplits
-from threephase.evaluation.statistics.families import Comparison, Verdict, compared, detectable
+from threephase.evaluation.statistics.families import ALPHA, Comparison, Verdict, compared, detectable
 from threephase.experiment.recipe import Recipe
 
 
@@ -165,8 +165,9 @@ def _outcome(claim: Claim, comparison: Comparison) -> Outcome:
     """What a verdict means for a claim.
 
     That one side is better holds where the verdict is "better", and fails where it is "worse" or "equivalent". By so
-    many points it holds where the interval lies above these, and fails where it lies below. That there is no harm holds
-    for "better" and "equivalent", and fails for "worse".
+    many points it holds where the interval lies above these, and fails where it lies below, as the 90% interval does of
+    what is "equivalent" within fewer points. That there is no harm holds for "better" and "equivalent", and fails for
+    "worse".
     """
     verdict, least = comparison.verdict, claim.at_least / 100
     if claim.harmless:
@@ -174,6 +175,8 @@ def _outcome(claim: Claim, comparison: Comparison) -> Outcome:
         return held.get(verdict, Outcome.UNDECIDED)
     low, high, _ = comparison.interval
     if least:
+        if verdict is Verdict.EQUIVALENT:
+            high = comparison.estimate.interval(1 - 2 * ALPHA).high
         return Outcome.HOLDS if low >= least else Outcome.FAILS if high < least else Outcome.UNDECIDED
     if verdict in (Verdict.WORSE, Verdict.EQUIVALENT):
         return Outcome.FAILS

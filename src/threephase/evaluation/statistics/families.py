@@ -124,9 +124,10 @@ def needed(estimate: Estimate, difference: float, alpha: float = ALPHA) -> Neede
     """With how many test rows, seeds or splits a difference would show in 4 of 5 cases.
 
     Rows for one seed: (z₁₋ₐ⸝₂ + z₀.₈)² · d / δ², which is 7.85 · d / δ² at 5%, with d the share of discordant rows and
-    δ the difference. Without a discordant row, rows enough that a share δ of them would show. With several seeds δ²
-    loses what the seeds' own variance takes, whatever the rows; over repeated splits, what the rows that they share
-    take, however many splits there are.
+    δ the difference. Without a discordant row, rows enough that a share δ of them would show. With several seeds a
+    row's part of the variance stands in d's place, σ²_row + σ²_rest / S, for seeds average out what is not the row's
+    own, and δ² loses what the seeds' own variance takes, whatever the rows; over repeated splits, what the rows that
+    they share take, however many splits there are.
     """
     from scipy import stats
 
@@ -142,7 +143,7 @@ def needed(estimate: Estimate, difference: float, alpha: float = ALPHA) -> Neede
     of_seeds = max(estimate.seeds - estimate.rest, 0.0)
     of_rows = max(estimate.rows - estimate.rest, 0.0)
     return Needed(
-        rows=_count(factor * estimate.variance_of_row, square - factor * of_seeds),
+        rows=_count(factor * estimate.n_rows * max(estimate.rows, estimate.rest), square - factor * of_seeds),
         seeds=_count(factor * estimate.n_seeds * estimate.seeds, square - factor * of_rows),
     )
 
