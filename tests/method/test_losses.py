@@ -136,14 +136,17 @@ def test_reconstruction_does_not_score_padding_and_sees_the_source_through_one_v
         assert loss.item() == pytest.approx(-log_p[scored].mean().item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("normalize", [False, True])
 @both_models
 @both_engines
 def test_a_checkpoint_keeps_what_the_decoder_has_of_its_own(
-    base_models: dict[str, Path], name: str, engine: Engine, tmp_path: Path
+    base_models: dict[str, Path], name: str, engine: Engine, normalize: bool, tmp_path: Path
 ) -> None:
     """Joint's encoder: the decoder reads the bottleneck, and the projection on top of it is saved all the same."""
     set_seed(3)
     encoder = load_encoder(base_models[name])
+    if normalize:  # base models bring it, and it stays the last
+        encoder.append(Normalize())
     add_dense(lively(encoder))
     loss = ReconstructionLoss(as_it_stands(encoder), engine).eval()
     add_dense(encoder)

@@ -65,6 +65,13 @@ def add_dense(encoder: SentenceTransformer, kind: Literal["dense", "tanh", "none
         encoder.append(normalize)
 
 
+def before_dense(encoder: SentenceTransformer, modules: int) -> SentenceTransformer:
+    """The encoder of so many modules that it was before `add_dense`; a last Normalize was the last then too."""
+    there = list(encoder.children())
+    last = there[-1:] if isinstance(there[-1], Normalize) else []
+    return SentenceTransformer(modules=[*there[: modules - len(last)], *last], device="cpu")
+
+
 def randomise(encoder: SentenceTransformer) -> None:
     """Draw the base model's weights anew, from torch's generator, as for a model that was never trained."""
     from transformers import AutoModel

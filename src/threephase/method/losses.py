@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM
 
 from threephase.encoders.decoder import decoder_for
-from threephase.encoders.encoder import load_encoder
+from threephase.encoders.encoder import before_dense, load_encoder
 from threephase.encoders.engines import AnyBatch, LibraryEncoder, with_engine
 from threephase.encoders.packed.batch import PackedBatch
 from threephase.encoders.packed.model import PackedDecoder, PackedHead, Pass
@@ -131,8 +131,7 @@ def load_reconstruction(checkpoint: Path, engine: Engine = "auto") -> Reconstruc
     """
     with safe_open(checkpoint / DECODER, "pt") as saved:
         built = json.loads(saved.metadata()[_BUILT])
-    modules = list(load_encoder(checkpoint).children())[: built["modules"]]
-    encoder = SentenceTransformer(modules=modules, device="cpu")
+    encoder = before_dense(load_encoder(checkpoint), built["modules"])
     loss = ReconstructionLoss(encoder, engine, built["tied"], built["kind"])
     loss.load_decoder(checkpoint)
     return loss.eval()
