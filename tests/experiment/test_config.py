@@ -13,7 +13,7 @@ from threephase.data.places import files_of
 from threephase.errors import ConfigError
 from threephase.experiment.asked import Asked
 from threephase.experiment.config import Config
-from threephase.experiment.reading import load, read, tables_of
+from threephase.experiment.reading import load, published_settings, read, tables_of
 from threephase.experiment.recipe import Recipe, Step
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -253,13 +253,42 @@ def test_settings_resolve_from_the_general_to_the_particular() -> None:
 
 def test_joint_follows_phases_1_and_2_unless_it_is_set_itself() -> None:
     layers = {
-        "default": {"dae": {"lr": 3e-5, "epochs": 2, "batch_size": 16}, "cl": {"lr": 9e-5, "pairs_per_text": 5}},
+        "default": {
+            "dae": {"lr": 3e-5, "epochs": 2, "batch_size": 16, "min_steps": 300},
+            "cl": {"lr": 9e-5, "pairs_per_text": 5, "min_steps": 80},
+        },
         "datasets": {"d": {"cl": {"batch_size": 4}, "joint": {"epochs": 7}}},
     }
     config = load(MINIMAL | {"variants": {"Joint": ["joint", "ft"]}, "hyperparameters": layers})
     joint = config.phase_settings("d", "m", "joint").model_dump()
     assert (joint["lr"], joint["warmup"], joint["epochs"]) == (3e-5, 0.5, 7)  # phase 1's optimiser; its own epochs
     assert (joint["batch_size"], joint["pairs_per_text"], joint["pair_batch_size"]) == (16, 5, 4)
+    assert joint["min_steps"] == 300  # of texts
+
+
+@pytest.mark.parametrize(
+    ("layer", "sizes"),
+    [
+        ({"all": {"batch_size": 64}}, (64, 64)),
+        ({"all": {"batch_size": 64}, "cl": {"batch_size": 16}}, (64, 16)),
+        ({"all": {"batch_size": 64}, "dae": {"batch_size": 4}, "joint": {"pair_batch_size": 8}}, (4, 8)),
+        ({"dae": {"batch_size": 4}}, (4, 32)),
+    ],
+)
+def test_joint_takes_the_batches_of_both_phases_and_one_of_all_of_them(
+    layer: dict[str, Any], sizes: tuple[int, int]
+) -> None:
+    config = load(MINIMAL | {"variants": {"Joint": ["joint", "ft"]}, "hyperparameters": {"default": layer}})
+    joint = config.phase_settings("d", "m", "joint").model_dump()
+    assert (joint["batch_size"], joint["pair_batch_size"]) == sizes
+
+
+def test_joint_has_table_5s_batch_size_for_its_pairs_too() -> None:
+    config = read([CONFIG / "paper.yaml"])
+    for dataset, model in (("sst2", "roberta-base"), ("imdb", "roberta-base"), ("agnews", "all-MiniLM-L12-v2")):
+        published = published_settings(CONFIG)[dataset][model].all.batch_size
+        assert published != 32
+        assert config.phase_settings(dataset, model, "joint").model_dump()["pair_batch_size"] == published
 
 
 @pytest.mark.parametrize(

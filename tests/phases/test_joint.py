@@ -37,6 +37,17 @@ def checkpoint(
     return out
 
 
+def test_its_texts_have_phase_1s_floor_of_steps(base_models: dict[str, Path], dataset: Path) -> None:
+    settings = SETTINGS.model_copy(update={"pair_batch_size": 64})
+    encoder = load_encoder(base_models["bert"])
+    rows = len(Splits(dataset).read("train").texts) + len(Splits(dataset).read("unlabelled").texts)
+    epoch = -(-rows // 8)
+    for floor, epochs in ((0, 2), (2 * epoch, 2), (2 * epoch + 1, 3)):
+        given = settings.model_copy(update={"min_steps": floor})
+        report = joint.prepare(encoder, Splits(dataset), given, 1).report
+        assert report["steps_of_texts"] == epochs * epoch
+
+
 def test_every_row_comes_once_an_epoch_in_an_order_of_its_own() -> None:
     batches = ShuffledBatches(7, 3, seed=1, purpose="p")
     first = list(batches.of_epoch(0))

@@ -27,8 +27,9 @@ complete and check YAML: it is named in the first line of `config/config.yaml`. 
 VARIANT` prints what a config resolves to, and which layer each value comes from.
 
 A setting of a phase resolves from the general to the particular, the later one wins: default of the phase (below) ←
-`hyperparameters.default` ← `models` ← `datasets` ← `dataset_models` ← a study ← the variant. In each layer `all` comes
-first, then the phase's own block; Joint takes what `dae` and, for pairs, `cl` are given before its own block `joint`.
+`hyperparameters.default` ← `models` ← `datasets` ← Table 5, with `use: paper` ← `dataset_models` ← a study ← the
+variant. In each layer `all` comes first, then the phase's own block; Joint takes what `dae` and, for pairs, `cl` are
+given before its own block `joint`.
 
 A baseline stands among the variants as `{baseline: centroid}`, or with settings under a tag of its own as
 `{baseline: tfidf_svm, tag: characters, characters: 4}`. What it sees of texts and labels, it takes from phase 3 of the

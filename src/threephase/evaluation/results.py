@@ -22,7 +22,9 @@ from threephase.artifacts.folders import (
 )
 from threephase.errors import CheckpointError
 from threephase.experiment.recipe import Recipe, Run
+from threephase.settings.baselines import BASELINES
 from threephase.settings.overlay import overlaid
+from threephase.settings.phases import PHASES
 
 SCORES = ("accuracy", "precision", "recall", "f1")
 Asked = dict[str, dict[str, Any]]  # by `layout.place_of` what is asked
@@ -118,9 +120,16 @@ def set_otherwise(runs: list[Run], asked: Asked, root: Path) -> list[str]:
 def _set_otherwise(folder: Path, wanted: dict[str, Any], seed: int) -> Iterator[str]:
     recorded = _json(folder / "settings.json")
     found = _json(Path(wanted["tuned"])) if wanted.get("tuned") else {}
-    asked = {"settings": overlaid(wanted["settings"], found, wanted.get("fixed", ())), "seed": seed}
-    now = {"settings": recorded["asked"], "seed": recorded["seed"]}
-    yield from _differences(folder / "settings.json", now, asked)
+    asked = overlaid(wanted["settings"], found, wanted.get("fixed", ()))
+    new = {key: value for key, value in _defaults(Recipe(folder.name)).items() if key in asked}
+    now = {"settings": new | recorded["asked"], "seed": recorded["seed"]}
+    yield from _differences(folder / "settings.json", now, {"settings": asked, "seed": seed})
+
+
+def _defaults(recipe: Recipe) -> dict[str, Any]:
+    """What a setting does that is not given, and so what was done before there was the setting."""
+    kind = BASELINES[recipe.baseline] if recipe.baseline else PHASES[recipe.phase]
+    return kind().model_dump(mode="json")
 
 
 def _file_differs(path: Path, wanted: dict[str, Any]) -> Iterator[str]:

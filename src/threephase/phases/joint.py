@@ -23,7 +23,7 @@ from threephase.phases.contrastive import Balanced, TextPairs
 from threephase.phases.run import Phase, Prepared
 from threephase.seeding import drawing
 from threephase.settings.joint import JointSettings
-from threephase.training.batches import Key, ShuffledBatches
+from threephase.training.batches import Key, ShuffledBatches, passes
 from threephase.training.task import Measured, Task
 
 
@@ -100,13 +100,13 @@ def prepare(encoder: SentenceTransformer, data: Splits, settings: JointSettings,
     """Add bottleneck and projection to the encoder and set up both tasks at once.
 
     The decoder reads the bottleneck, the cosine the projection on top of it, as in phases 1 and 2. Validation is
-    the sum of the two phases' validation losses.
+    the sum of the two phases' validation losses. The texts have a floor of steps, as in phase 1.
     """
     texts = dae.texts_of(data, settings)
     train = training_rows(data, settings.label_fraction, seed, settings.train_on_test)
     balanced = contrastive.balance(train, settings, seed, encoder.transformers_model.config.model_type)
     batches = ShuffledBatches(len(texts), settings.batch_size, seed, "dae-order")
-    steps_of_texts = settings.epochs * len(batches)
+    steps_of_texts = passes(settings.epochs, len(batches), settings.min_steps) * len(batches)
     draws = draws_of_pairs(balanced, settings, seed, steps_of_texts if settings.steps == "longer" else 0)
     batches_of_pairs = [ShuffledBatches(len(draw), settings.pair_batch_size, seed, "cl-order") for draw in draws]
     steps_of_pairs = len(batches_of_pairs[0])

@@ -178,7 +178,8 @@ class Cell:
 
     def pairs(self, settings: PairSettings, seed: int) -> tuple[float, float, str]:
         """Pairs of one draw, texts that validation embeds, and a hash of the pairs with their texts."""
-        key = settings.model_dump_json(include={*PairSettings.model_fields, "min_steps", "batch_size"})
+        floor = {"min_steps", "batch_size"} if isinstance(settings, ContrastiveSettings) else set()
+        key = settings.model_dump_json(include={*PairSettings.model_fields, *floor})
         if key not in self._pairs:
             train = training_rows(Splits(self.corpus.folder), settings.label_fraction, seed, settings.train_on_test)
             balanced = contrastive.balance(
@@ -289,7 +290,9 @@ class Cell:
         pairs, validated, _ = self.pairs(settings, seed)
         lengths = self.tokens(settings.max_length)
         of_pair = 2 * self.shape.forward(lengths)
-        streams = settings.epochs * -(-texts // settings.batch_size), -(-pairs // settings.pair_batch_size)
+        batches = -(-texts // settings.batch_size)
+        of_texts = passes(settings.epochs, int(batches), settings.min_steps) * batches
+        streams = of_texts, -(-pairs // settings.pair_batch_size)
         steps = max(streams) if settings.steps == "longer" else min(streams)
         read = min(texts, settings.batch_size) * tokens + settings.pair_batch_size * 2 * float(lengths.mean())
         trained = min(texts, settings.batch_size) * of_text + settings.pair_batch_size * of_pair

@@ -15,6 +15,11 @@ class ReconstructionSettings(SeesTest):
         description="Passes over the texts, with fresh noise in each.",
         json_schema_extra={"source": "Table 5"},
     )
+    min_steps: AtLeast = Field(
+        0,
+        description="Steps at the least: on small data, more epochs than `epochs`.",
+        json_schema_extra={"source": "This project"},
+    )
     deletion_ratio: Share = Field(
         0.6,
         description="Probability that a word is DELETED.",
@@ -95,11 +100,6 @@ class DaeSettings(ReconstructionSettings, PhaseSettings):
         0.0,
         description="Share of the steps, the first ones, that leave the encoder with all its weights as it is and "
         "train what the decoder has of its own.",
-        json_schema_extra={"source": "This project"},
-    )
-    min_steps: AtLeast = Field(
-        0,
-        description="Steps at the least: on small data, more epochs than `epochs`.",
         json_schema_extra={"source": "This project"},
     )
     evaluations: Count = Field(

@@ -55,6 +55,7 @@ class JointSettings(PairSettings, ReconstructionSettings, PhaseSettings):
         """What settings made for phases 1 and 2 mean for Joint."""
         dae, cl = layer["dae"], layer["cl"]
         pairs = {key: value for key, value in cl.items() if key in PairSettings.model_fields}
-        if "batch_size" in cl:
-            pairs["pair_batch_size"] = cl["batch_size"]
+        batch_size = (layer["all"] | cl).get("batch_size")  # Table 5 has one for all phases
+        if batch_size is not None:
+            pairs["pair_batch_size"] = batch_size
         return {key: value for key, value in dae.items() if key in cls.model_fields} | pairs
