@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threephase.artifacts.folders import read_json
-from threephase.audit.remarks import caps, differences
+from threephase.audit.remarks import caps, differences, shift
 from threephase.data.cleaning import clean
 from threephase.data.sources import read_source
 from threephase.data.splits import SplitData, split, stratified_sample, with_every_class
@@ -98,6 +98,25 @@ def test_repeats_are_dropped_before_splitting() -> None:
     data = make(raw, test_size=12, drop_repeats=True)
     assert data.report["repeats_dropped"] == {"train": 60}
     assert not texts(data, "test") & (texts(data, "train") | texts(data, "validation"))
+
+
+def test_test_rows_can_be_as_uneven_as_training_rows() -> None:
+    raw = {"train": rows(a=100, b=80)}
+    sizes = {"class_sizes": {"a": 40, "b": 4}, "test_class_sizes": {"a": 30, "b": 3}}
+    whole, uneven = make(raw, test_size=80), make(raw, test_size=80, **sizes)
+    of_train, of_validation, of_test = (
+        uneven.report["counts"][name]["classes"][0] for name in ("train", "validation", "test")
+    )
+    assert of_test == {"a": 30, "b": 3}
+    assert of_train["b"] + of_validation["b"] == 4
+    assert texts(uneven, "test") < texts(whole, "test")
+    uneven_train = f"{of_train['a'] / of_train['b']:.3g}"
+    assert shift(uneven.report) == f"largest class by smallest: train {uneven_train}, test 10"
+    assert shift(whole.report) == ""
+    with pytest.raises(DataError, match="class_sizes wants 90 rows of class 'b'"):
+        make(raw, test_size=80, test_class_sizes={"b": 90})
+    with pytest.raises(ValueError, match="exclude one another"):
+        make(raw, splits={"folds": 2}, test_class_sizes={"b": 3})
 
 
 def test_class_sizes_shrink_training_and_leave_the_test_alone() -> None:

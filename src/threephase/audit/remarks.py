@@ -1,5 +1,6 @@
 """What a reader of a table must know of a dataset's rows: which are missing, which were left out on purpose."""
 
+from collections.abc import Collection
 from typing import Any
 
 from threephase.settings.dataset import SPLITS
@@ -33,9 +34,25 @@ def caps(dataset: dict[str, Any]) -> list[str]:
     return [f"{split} {used[split]:,} of {full[split]:,}" for split in SPLITS if used[split] < full[split]]
 
 
+def shift(dataset: dict[str, Any]) -> str:
+    """How uneven training and test rows are where classes were made so; empty where none was.
+
+    Scores on test rows that are not like the training rows are of another question than the rows at hand ask.
+    """
+    if "class_sizes" not in dataset and "test_class_sizes" not in dataset:
+        return ""
+    ratios = {split: _ratio(dataset["counts"][split]["classes"][-1].values()) for split in ("train", "test")}
+    return "largest class by smallest: " + ", ".join(f"{split} {ratio}" for split, ratio in ratios.items())
+
+
+def _ratio(rows: Collection[int]) -> str:
+    return f"{max(rows) / min(rows):.3g}" if min(rows) else f"{max(rows)} : 0"
+
+
 def remarks(dataset: dict[str, Any], expected: dict[str, int | None]) -> str:
     """What a caption says of training and test rows; empty where they are all there. Table 1 has the rest."""
     shown = ("train ", "test ")
     parts = {"incomplete: ": differences(dataset, expected), "capped: ": caps(dataset)}
     kept = {name: [phrase for phrase in found if phrase.startswith(shown)] for name, found in parts.items()}
-    return "; ".join(name + ", ".join(found) for name, found in kept.items() if found)
+    rows = [name + ", ".join(found) for name, found in kept.items() if found]
+    return "; ".join(filter(None, [*rows, shift(dataset)]))

@@ -82,6 +82,10 @@ def split(
         spare.append(splits["train"].drop(places))
         splits["train"] = splits["train"].loc[places].reset_index(drop=True)
         report["class_sizes"] = dict(settings.class_sizes)
+    if settings.test_class_sizes:
+        places = _of_class_sizes(splits["test"], settings.test_class_sizes, labels[-1], settings.split_seed)
+        splits["test"] = splits["test"].loc[places].reset_index(drop=True)
+        report["test_class_sizes"] = dict(settings.test_class_sizes)
     report["validation_held_out"] = "validation" not in splits
     if report["validation_held_out"]:
         splits["train"], splits["validation"] = _hold_out(

@@ -460,7 +460,7 @@ def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], roo
     A path that is named anew must be there: Snakemake takes away what is made anew before the job can look.
 
     Raises ConfigError for what is wrong with them or with a package, and for a class of `positive` or `class_sizes`
-    that the splits have not, where they were made of these files by these settings but for `class_sizes`; else the job
+    that the splits have not, where they were made of these files by these settings but for such sizes; else the job
     that makes them looks.
     """
     given = datasets[dataset]
@@ -474,11 +474,13 @@ def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], roo
         if there is None or there["settings"]["source"] != given.source.model_dump(mode="json"):
             raise ConfigError(f"config: datasets.{dataset}: {error}") from None
         raw = there.get("raw")
-    wanted = given.model_dump(mode="json", exclude=SHOWN_ONLY) | {"class_sizes": None}
-    if there and (there["settings"] | {"class_sizes": None}, there.get("raw")) == (wanted, raw):
+    resized = {"class_sizes": None, "test_class_sizes": None}
+    wanted = given.model_dump(mode="json", exclude=SHOWN_ONLY) | resized
+    if there and (there["settings"] | resized, there.get("raw")) == (wanted, raw):
         try:
             refuse_unknown_positive(given.positive, there["label_names"])
-            refuse_unknown_sizes(given.class_sizes or (), there["label_names"][-1])
+            for sizes in (given.class_sizes, given.test_class_sizes):
+                refuse_unknown_sizes(sizes or (), there["label_names"][-1])
         except DataError as error:
             raise ConfigError(f"config: datasets.{dataset}: {error}") from None
     return raw

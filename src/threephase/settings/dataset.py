@@ -27,7 +27,7 @@ def _rows(given: Any) -> Any:
 
 
 def refuse_unknown_sizes(sizes: Iterable[str], classes: Collection[str]) -> None:
-    """Raise DataError where `class_sizes` names what is no class of the training rows."""
+    """Raise DataError where `class_sizes` or `test_class_sizes` names what is no class of the rows."""
     unknown = sorted(set(sizes) - set(classes))
     if unknown:
         raise DataError(
@@ -255,6 +255,11 @@ class DatasetSettings(Settings):
         description="Rows per class that stay in train and validation together, drawn with split_seed: "
         "makes a dataset smaller or uneven. Test rows are not touched.",
     )
+    test_class_sizes: dict[str, Count] | None = Field(
+        None,
+        description="The same for test rows, where they should be as uneven as training rows; not with `splits`, whose "
+        "test rows are training rows of other folds.",
+    )
     spare: Literal["drop", "unlabelled"] = Field(
         "drop",
         description="What becomes of the labelled rows that `class_sizes` and the limit of train leave out: dropped, "
@@ -279,6 +284,8 @@ class DatasetSettings(Settings):
     def _complete(self) -> Self:
         if self.averaging == "binary" and self.positive is None:
             raise ValueError("averaging: binary needs `positive`, the name of the positive class")
+        if self.splits is not None and self.test_class_sizes is not None:
+            raise ValueError("`splits` and `test_class_sizes` exclude one another; drop one of them")
         if self.splits is not None:
             named = [key for key, given in (("source.test", self.source.test), ("test_size", self.test_size)) if given]
             if named:
