@@ -40,5 +40,6 @@ onstart:
         if workflow.execution_settings.lock:
             OWNERSHIP.acquire(remote=not workflow.local_exec)
         arrival.mend(FOUND, REPAIRS)
+        arrival.lift_usual_rate(workflow.scheduler)
     except UserError as error:
         sys.exit(str(error))

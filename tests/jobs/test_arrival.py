@@ -7,9 +7,12 @@ import re
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from snakemake import cli
+from snakemake.scheduling.job_scheduler import JobRateLimiter, JobScheduler
+from snakemake.settings.types import MaxJobsPerTimespan
 
 from threephase.artifacts.folders import writing
 from threephase.errors import CheckpointError
@@ -183,3 +186,14 @@ def test_all_that_snakemake_can_do_besides_working_is_known() -> None:
     )
     assert len(asked) > 20
     assert set(asked) <= arrival.NOT_WORK
+
+
+def test_snakemake_looks_for_jobs_when_there_is_cause_unless_a_person_set_a_rate() -> None:
+    usual = cli.get_argument_parser().get_default("max_jobs_per_timespan")
+    for given, lifted in ((usual, True), ("100/2s", False), ("7/1s", False)):
+        limiter = JobRateLimiter(MaxJobsPerTimespan.parse_choice(given))
+        scheduler = SimpleNamespace(job_rate_limiter=limiter)
+        arrival.lift_usual_rate(scheduler)
+        assert scheduler.job_rate_limiter is (None if lifted else limiter)
+    assert "job_rate_limiter" in inspect.getsource(JobScheduler.schedule)
+    arrival.lift_usual_rate(SimpleNamespace())  # another Snakemake has another way

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from snakemake.cli import get_argument_parser
 
@@ -18,6 +19,7 @@ from threephase.errors import CheckpointError, printable
 from threephase.jobs.owner import LOOK, MISSED, Ownership
 from threephase.jobs.repairs import Repairs
 
+USUAL_RATE = (100, 1)  # jobs, and in how many seconds, that Snakemake starts at most unless asked otherwise
 # What Snakemake's command line can ask for instead of running jobs.
 NOT_WORK = frozenset(
     {
@@ -70,6 +72,17 @@ def will_work(dryrun: bool) -> bool:
     asked, _ = get_argument_parser().parse_known_args()
     given = {name for name in NOT_WORK if getattr(asked, name, None) not in (None, False)}
     return not (given - {"report"} if asked.report_after_run else given)
+
+
+def lift_usual_rate(scheduler: Any) -> None:
+    """Let Snakemake's scheduler start whatever can start, unless a person limited how many jobs do in what time.
+
+    With a limit, of which it has one by default, every look for jobs that can start asks for another one a second
+    later, and so does that one: the looks of an hour of training went on together and took a seventh of a core.
+    """
+    limiter = getattr(scheduler, "job_rate_limiter", None)
+    if limiter is not None and (limiter.max_jobs, limiter.timespan) == USUAL_RATE:
+        scheduler.job_rate_limiter = None
 
 
 @dataclass
