@@ -7,6 +7,7 @@ import lzma
 import os
 import re
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -444,6 +445,17 @@ def test_a_sheet_gives_the_same_rows_and_a_broken_one_a_line(tmp_path: Path) -> 
     assert columns_of(tmp_path / "rows.xlsx", ["utf-8"]) == ["id", "review", "stars"]
     found = read_file(tmp_path / "rows.xlsx", ["review", "stars"], ["utf-8"])
     assert (found.values, found.lines) == ([["good", "5"], ["bad", None], [None, "1"]], [2, 4, 5])
+    with zipfile.ZipFile(tmp_path / "rows.xlsx") as packed:
+        members = {name: packed.read(name) for name in packed.namelist()}
+    sheet = members["xl/worksheets/sheet1.xml"]
+    with zipfile.ZipFile(tmp_path / "stale.xlsx", "w") as packed:  # as programs leave it that add rows
+        for name, content in members.items():
+            stale = (
+                re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1:B2"', content) if content == sheet else content
+            )
+            packed.writestr(name, stale)
+    assert b'ref="A1:B2"' in zipfile.ZipFile(tmp_path / "stale.xlsx").read("xl/worksheets/sheet1.xml")
+    assert read_file(tmp_path / "stale.xlsx", ["review", "stars"], ["utf-8"]) == found
     whole = (tmp_path / "rows.xlsx").read_bytes()
     for content in (b"no archive", whole[: len(whole) // 2], whole.replace(b"worksheets/sheet1", b"worksheets/sheet9")):
         (tmp_path / "rows.xlsx").write_bytes(content)

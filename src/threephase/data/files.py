@@ -404,7 +404,9 @@ def _cells(path: Path, content: bytes) -> tuple[list[str], list[tuple[Any, ...]]
         )
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        rows = list(book.worksheets[0].iter_rows(values_only=True))
+        sheet = book.worksheets[0]
+        sheet.reset_dimensions()  # how many rows a file says that it has may be older than its rows
+        rows = list(sheet.iter_rows(values_only=True))
     except Exception as error:  # whatever a damaged member of the archive raises in one of its many readers
         raise DataError(f"{path}: not a whole .xlsx file: {_first_line(error)}; save it again") from None
     if not rows:
