@@ -1,5 +1,6 @@
 """A config for one's own file: what is found, what is written, that it runs."""
 
+import json
 import re
 from pathlib import Path
 
@@ -334,6 +335,42 @@ def test_leaks_and_rows_without_a_label_are_counted_and_handled(
     assert "note: 2 rows outside of test have a test text; `drop_leaks` leaves them out" in said
     (settings,) = read([Path("own.yaml")]).datasets.values()
     assert (settings.drop_leaks, settings.source.missing_labels) == (True, "unlabelled")
+
+
+def test_leaks_into_test_rows_that_init_holds_out_itself_are_counted_and_handled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twice = pd.concat([ROWS, ROWS.assign(text=ROWS["text"].str.upper() + " ")])
+    in_folder(tmp_path, monkeypatch, {"own.csv": twice})
+    assert main(["init", "own.csv"]) == 0
+    assert "rows outside of test have a test text; `drop_leaks` leaves them out" in capsys.readouterr().out
+    (settings,) = read([Path("own.yaml")]).datasets.values()
+    assert settings.drop_leaks
+
+
+def test_test_rows_that_repeat_one_another_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, test = pd.concat([ROWS[:60], ROWS[:1]]), pd.concat([ROWS[60:], ROWS[60:63]])
+    in_folder(tmp_path, monkeypatch, {"train.csv": train, "test.csv": test})
+    assert main(["init", "train.csv", "test.csv"]) == 0
+    assert (
+        "note: 3 rows of test repeat another one's text; `drop_repeats` leaves them out too" in capsys.readouterr().out
+    )
+
+
+def test_a_name_that_other_rows_here_have_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_folder(tmp_path, monkeypatch, {"a/own.csv": ROWS, "b/own.csv": ROWS[:40]})
+    made = Path("results/data/own/dataset.json")
+    made.parent.mkdir(parents=True)
+    made.write_text(json.dumps({"settings": {"source": {"train": "a/own.csv"}}}))
+    assert main(["init", "b/own.csv"]) == 2
+    assert "results/data/own: has rows of a/own.csv, and a run would replace" in capsys.readouterr().err
+    assert not Path("own.yaml").exists()
+    assert main(["init", str(tmp_path / "a/own.csv")]) == 0  # the same rows
+    assert main(["init", "b/own.csv", "--name", "other"]) == 0
 
 
 @pytest.mark.parametrize(

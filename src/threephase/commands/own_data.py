@@ -12,6 +12,7 @@ import yaml
 from tokenizers import Tokenizer
 
 from threephase.artifacts import layout
+from threephase.artifacts.folders import DATASET, read_json
 from threephase.audit.findings import RESIDUES, audit, doubts_about_labels, notes_on_words
 from threephase.commands.columns import LONGEST_NAME, columns_among, shown_name
 from threephase.commands.parts import part_named, parts_of
@@ -132,7 +133,12 @@ def _look_at(parts: dict[str, Path], text: str | None, label: str | None, encodi
         for pair, shared in found["shared"].items()
         if "test" in pair.split(" and ")
     )
-    if leaks and "test" in parts:
+    repeats_of_test = data.report.get("repeats_dropped", {}).get("test", 0)
+    if repeats_of_test and "test" in parts:
+        remarks.append(
+            f"{repeats_of_test:,} rows of test repeat another one's text; `drop_repeats` leaves them out too"
+        )
+    if leaks:
         settings = settings.model_copy(update={"drop_leaks": True})
         data = split(raw.splits, settings)
         remarks.append(f"{leaks:,} rows outside of test have a test text; `drop_leaks` leaves them out")
@@ -376,9 +382,21 @@ def refuse_name(name: str) -> None:
         raise ConfigError(f"--name: {error}") from None
 
 
+def refuse_other_rows(found: OwnData) -> None:
+    """Raise ConfigError where the results here are of other rows by that name, for a run would make them anew."""
+    made = layout.data(found.name) / DATASET
+    if made.exists():
+        before, now = read_json(made)["settings"]["source"]["train"], found.settings.source.train
+        if at_home(Path(before)).absolute() != at_home(Path(str(now))).absolute():
+            raise ConfigError(
+                f"{made.parent}: has rows of {before}, and a run would replace what came of them; give another --name"
+            )
+
+
 def checked_text(found: OwnData, text: str) -> str:
     """The text of a config that works. Raises ConfigError for a name that cannot be a dataset's."""
     refuse_name(found.name)
+    refuse_other_rows(found)
     given: dict[str, Any] = yaml.safe_load(text)
     config = load(given)
     written = config.datasets[found.name].source if found.name in config.datasets else None
