@@ -309,6 +309,38 @@ def test_evaluate_gives_the_grids_metrics_and_an_interval(
     assert "Classes that the model does not know, all mistakes: weather" in capsys.readouterr().out
 
 
+def test_evaluate_reads_labels_as_training_does(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(NEW.assign(label=[f" {label} " for label in NEW["label"]]), tmp_path / "in.csv")
+    assert main(["evaluate", str(model), str(tmp_path / "in.csv"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unknown"] == {}
+    pd.DataFrame({"text": ["a goal"], "label": [True]}).to_parquet(tmp_path / "in.parquet")
+    assert main(["evaluate", str(model), str(tmp_path / "in.parquet"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unknown"] == {"true": 1}  # as the classes of such a column are called
+
+
+def test_an_index_without_a_name_is_a_column(model: Path, expected: list[str], tmp_path: Path) -> None:
+    NEW.to_csv(tmp_path / "in.csv")  # as pandas does by itself
+    assert (tmp_path / "in.csv").read_text().startswith(",text,")
+    assert main(["predict", str(model), str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv")]) == 0
+    assert read(tmp_path / "out.csv")["predicted"].tolist() == expected
+
+
+def test_columns_that_are_as_likely_are_named(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(NEW.assign(body="x", topic="y"), tmp_path / "in.csv")
+    assert main(["evaluate", str(model), str(tmp_path / "in.csv")]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert "the text is read from 'text'; if it is 'body', say --text" in said
+    assert "the label is read from 'label'; if it is 'topic', say --label" in said
+
+
+def test_evaluate_leaves_a_bad_first_row_out(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in.csv").write_text("text,label\na goal,sport,1\na bank,money\n")
+    assert main(["evaluate", str(model), str(tmp_path / "in.csv"), "--skip-bad", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["bad"] == 1
+
+
 RESULTS = {
     "dataset": "bbc", "model": "m", "variant": ["FT", "3-Phase", "FT"], "seed": [1, 1, 2], "split": None,
     "recipe": ["ft", "dae.cl.ft", "ft"], "failed": None, "saw_test": False, "criterion": "accuracy",

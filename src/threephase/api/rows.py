@@ -30,6 +30,7 @@ class Row(NamedTuple):
 
     line: int
     values: dict[str, Any]
+    fault: str | None = None  # why it has no values
 
 
 @dataclass
@@ -129,7 +130,7 @@ def _separated(place: str, text: io.TextIOWrapper, kind: str, quotes: Quotes) ->
             if not fields:
                 continue
             if len(fields) != len(header):
-                yield Row(line, {"": f"{len(fields)} fields where the header has {len(header)}"})
+                yield Row(line, {}, f"{len(fields)} fields where the header has {len(header)}")
             else:
                 yield Row(line, dict(zip(header, fields, strict=True)))
     except csv.Error as error:
@@ -143,8 +144,9 @@ def _jsonl(text: io.TextIOWrapper) -> Iterator[Row]:
         try:
             values = json.loads(written)
         except (ValueError, RecursionError) as error:
-            values = {"": f"no JSON ({str(error)[:80]})"}
-        yield Row(line, values if isinstance(values, dict) else {"": "no object of JSON"})
+            yield Row(line, {}, f"no JSON ({str(error)[:80]})")
+            continue
+        yield Row(line, values) if isinstance(values, dict) else Row(line, {}, "no object of JSON")
 
 
 def _parquet_file(place: str, stream: IO[bytes]) -> pq.ParquetFile:

@@ -12,6 +12,7 @@ from threephase.errors import DataError
 # Names that columns usually have, likeliest first.
 _TEXT_NAMES = ("text", "sentence", "review", "body", "content", "message", "utterance", "query", "question", "comment")
 _LABEL_NAMES = ("label", "class", "category", "intent", "sentiment", "target", "topic", "tag", "stars", "rating")
+_USUAL = {"text": _TEXT_NAMES, "label": _LABEL_NAMES}
 LOOKED_AT = 2000  # rows, when a name does not tell
 WORDS = 3  # that a text has at the least, in the mean
 MOST_CLASSES, LONGEST_LABEL = 200, 60
@@ -35,9 +36,9 @@ def columns_among(
     where none or several could be the one.
     """
     remarks: list[str] = []
-    named_text = text if text is not None else _usual(names, _TEXT_NAMES)
+    named_text = text if text is not None else next(iter(columns_called("text", names)), None)
     rest = [name for name in names if name != named_text]
-    named_label = label if label is not None else _usual(rest, _LABEL_NAMES) or next(iter(given), None)
+    named_label = label if label is not None else next(iter([*columns_called("label", rest), *given]), None)
     values: dict[str, pd.Series] = {}
     if named_text is None or named_label is None:
         values = _values(file, [name for name in names if name not in given], encodings)
@@ -61,15 +62,16 @@ def columns_among(
 
 def column_of(what: Literal["text", "label"], given: str | None, columns: list[str]) -> str:
     """The column of the texts or labels: the one that was named, or the one with the likeliest name."""
-    found = given or _usual(columns, _TEXT_NAMES if what == "text" else _LABEL_NAMES)
+    found = given or next(iter(columns_called(what, columns)), None)
     if found is None:
         raise _unknown(what, columns)
     return found
 
 
-def _usual(columns: list[str], usual: tuple[str, ...]) -> str | None:
-    by_name = {name.strip().casefold(): name for name in columns}
-    return next((by_name[name] for name in (*usual, *(f"{name}s" for name in usual)) if name in by_name), None)
+def columns_called(what: Literal["text", "label"], columns: list[str]) -> list[str]:
+    """The columns that have a usual name of texts or labels, the likeliest first."""
+    by_name, usual = {name.strip().casefold(): name for name in columns}, _USUAL[what]
+    return [by_name[name] for name in (*usual, *(f"{name}s" for name in usual)) if name in by_name]
 
 
 def _unknown(what: str, columns: list[str], likely: list[str] | None = None) -> DataError:

@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.stats import binomtest
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from threephase.api.model import Model
 from threephase.api.rows import PIPE, Row, called, format_of, in_parts, reading, writing_rows
 from threephase.artifacts.folders import writing_file
-from threephase.commands.columns import column_of
+from threephase.commands.columns import column_of, columns_called
 from threephase.data.files import Quotes
 from threephase.errors import DataError, printable
 from threephase.evaluation.evaluate import calibration_errors
@@ -119,10 +120,10 @@ def _good(rows: Iterator[Row], given: Given, counted: Counted) -> Iterator[tuple
     text = given.text
     label: str | None = given.label
     for row in rows:
-        if text is None and "" not in row.values:
-            text = column_of("text", None, list(row.values))
-        value = row.values.get(text or "")
-        fault = row.values.get("") if "" in row.values and len(row.values) == 1 else None
+        fault = row.fault
+        if text is None and fault is None:
+            text = _column("text", row)
+        value = None if text is None else row.values.get(text)
         if fault is None and text not in row.values:
             fault = f"no column '{text}' (there are {', '.join(map(str, row.values))}); name it by --text"
         if fault is None and not (isinstance(value, str) and value.strip()):
@@ -138,8 +139,19 @@ def _good(rows: Iterator[Row], given: Given, counted: Counted) -> Iterator[tuple
             print(f"left out: {told}", file=sys.stderr)
 
 
+def _column(what: Literal["text", "label"], row: Row) -> str:
+    """The column with the likeliest name; said where others are as likely, for the model may have learnt these."""
+    found, *others = columns_called(what, list(row.values)) or [column_of(what, None, list(row.values))]
+    if others:
+        could = " or ".join(f"'{printable(name)}'" for name in others)
+        print(f"the {what} is read from '{printable(found)}'; if it is {could}, say --{what}", file=sys.stderr)
+    return found
+
+
 def _label(value: Any) -> str | None:
-    return None if value is None or value == "" else str(value)
+    """A label as training reads it: without blanks around it, truth values in small letters."""
+    label = "" if value is None else str(value).strip()
+    return (label.lower() if isinstance(value, bool) else label) or None
 
 
 def _answer(
@@ -166,13 +178,15 @@ def evaluate(folder: Path, given: Given) -> dict[str, Any]:
     truth: list[str] = []
     found: list[np.ndarray] = []
     with reading(given.place, kind, given.encoding, given.quotes) as rows:
-        first = next(rows, None)
-        if first is None:
+        begin = list(_to_the_first_good(rows))
+        if not begin:
             raise DataError(f"{called(given.place)}: holds no row; add rows")
-        label = column_of("label", given.label, list(first.values))
+        label = given.label
+        if label is None and begin[-1].fault is None:
+            label = _column("label", begin[-1])
         labelled = Given(**{**vars(given), "label": label})
         with tqdm(unit="row", disable=None, file=sys.stderr) as bar:
-            for part in in_parts(_good(_again(first, rows), labelled, counted), PART):
+            for part in in_parts(_good(chain(begin, rows), labelled, counted), PART):
                 for row, _, gold in part:
                     if gold is None:
                         raise DataError(f"{called(given.place)}: line {row.line}: no label in column '{label}'; add it")
@@ -201,9 +215,11 @@ def _shown_calibration(found: dict[str, float]) -> str:
     return line
 
 
-def _again(first: Row, rows: Iterator[Row]) -> Iterator[Row]:
-    yield first
-    yield from rows
+def _to_the_first_good(rows: Iterator[Row]) -> Iterator[Row]:
+    for row in rows:
+        yield row
+        if row.fault is None:
+            return
 
 
 def shown(found: dict[str, Any]) -> str:
