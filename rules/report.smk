@@ -59,7 +59,8 @@ rule report:
         "../environment.yml"
     params:
         title=experiment.name or "What came out",
-        config=yaml.safe_dump(
+        # A function, for braces in it are none of Snakemake's.
+        config=lambda wildcards: yaml.safe_dump(
             {key: config[key] for key in CONFIGURED if key in config}, sort_keys=False
         ),
         code=asked(partial(code, "report")),

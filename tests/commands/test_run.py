@@ -46,6 +46,13 @@ def test_a_second_way_to_name_config_files_is_refused(config: str, option: list[
         command([config, *option])
 
 
+def test_a_config_file_behind_options_is_named(config: str) -> None:
+    for options in (["-n", config], ["--cores", "1", config]):
+        with pytest.raises(UserError, match=f"config files come first: threephase run {config} …"):
+            command(options)
+    assert command([config, "-n", "results/studies/a/best.yaml"])[-1] == "threephase"  # a target
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -31,7 +31,12 @@ def traces(folder: Path) -> dict[str, tuple[int, bytes | None]]:
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory, source_csv: Path, tiny_bert: Path) -> Path:
     folder = tmp_path_factory.mktemp("grid")
-    write_config(folder, source_csv, tiny_bert, variants={"FT": ["ft"]}, grid=[{"seeds": [1]}])
+    source = {"train": str(source_csv)}
+    # Braces in a config's words are no wildcards of Snakemake's.
+    topics = {"title": "Topics {1}", "source": source, "test_size": 0.2, "validation_size": 0.25}
+    write_config(
+        folder, source_csv, tiny_bert, datasets={"topics": topics}, variants={"FT": ["ft"]}, grid=[{"seeds": [1]}]
+    )
     snakemake(folder, *TARGETS)
     return folder
 

@@ -35,6 +35,9 @@ def command(arguments: list[str]) -> list[str]:
     own = options[: options.index("--")] if "--" in options else options
     if any(option.partition("=")[0] in {"--configfile", "--configfiles"} for option in own):
         raise UserError("run: config files come first, without an option's name: threephase run my-data.yaml -n")
+    late = next((option for option in own if option.endswith((".yaml", ".yml")) and Path(option).is_file()), None)
+    if late and not configs and layout.RESULTS not in Path(late).parents:
+        raise UserError(f"run: config files come first: threephase run {late} …")
     if not SNAKEFILE.exists():
         raise UserError(f"run: there is no {SNAKEFILE}; install the package from a checkout: pip install -e .")
     paths = [Path(config) for config in configs] or [DEMO]
