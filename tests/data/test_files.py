@@ -111,7 +111,7 @@ HEAD = "text,label\n"
         (HEAD + GOOD + "x,rare\n", "my.csv: line 20: class 'rare' has 1 row, and 3 are needed to be in train,"),
         (HEAD + GOOD + "x,0.5\n", "my.csv: line 20: label '0.5' in 'label' is a number with a fraction, not a class"),
         (HEAD + "x,nan\ny,0\n", "my.csv: line 2: label 'nan' in 'label' is what programs write where there is no num"),
-        (HEAD + "x,1.0\ny,0.0\n", "my.csv: line 2: label '1.0' in 'label' is a number with a fraction"),
+        (HEAD + "x,1.0\ny,0.5\n", "my.csv: line 3: label '0.5' in 'label' is a number with a fraction"),
         (HEAD + GOOD + "x,1\n", "my.csv: line 2: label 'a' in 'label' is a name, but '1' (my.csv: line 20) a number"),
         (HEAD + GOOD + "a\0b,a\n", "my.csv: line 20: a NUL byte"),
         (HEAD + "one, two,a\n", "my.csv: line 2: 3 fields under a header of 2; put a text that holds ','"),
@@ -434,6 +434,27 @@ def test_places_are_one_line_each(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none-\*\.csv: no such file"):
         local_files(Source(train=str(tmp_path / "none-*.csv")))
     assert json.loads(json.dumps(Source(train="x").model_dump()))["encodings"] == ["utf-8"]
+
+
+def test_whole_numbers_that_a_program_wrote_with_a_point_are_whole_numbers(tmp_path: Path) -> None:
+    labels = pd.Series([1, 0, None, 10])  # pandas has no whole numbers beside a missing one
+    pd.DataFrame({"text": list("abcd"), "label": labels}).to_csv(tmp_path / "my.csv", index=False)
+    assert ",1.0\n" in (tmp_path / "my.csv").read_text()
+    pd.DataFrame({"text": list("ef"), "label": [1, 0]}).to_csv(tmp_path / "test.csv", index=False)
+    source = Source(train=str(tmp_path / "my.csv"), test=str(tmp_path / "test.csv"), missing_labels="drop")
+    found = read_source(source).splits
+    assert (found["train"]["label"].tolist(), found["test"]["label"].tolist()) == (["1", "0", "10"], ["1", "0"])
+    mapped = source.model_copy(update={"test": None, "label_map": {"1": "yes", "0.0": "no", "10": "ten"}})
+    assert read_source(mapped).splits["train"]["label"].tolist() == ["yes", "no", "ten"]
+
+
+def test_the_first_object_may_lack_a_key(tmp_path: Path) -> None:
+    path = tmp_path / "my.jsonl"
+    path.write_text('{"text": "a"}\n{"text": "b", "label": "x"}\n')
+    assert columns_of(path, ["utf-8"]) == ["text", "label"]
+    assert read_file(path, ["text", "label"], ["utf-8"]).values == [["a", None], ["b", "x"]]
+    with pytest.raises(DataError, match=r"no column 'class'; it has: text, label"):
+        read_file(path, ["text", "class"], ["utf-8"])
 
 
 def test_a_sheet_gives_the_same_rows_and_a_broken_one_a_line(tmp_path: Path) -> None:

@@ -22,9 +22,7 @@ def best_runs(results: Path, config: str | None = None, dataset: str | None = No
     """
     place = layout.table("results", config, results).with_suffix(".csv")
     if not place.exists():
-        raise UserError(
-            f"{place}: missing; run `threephase run` first, or name what it ran: --configfile, --results"
-        )
+        raise UserError(f"{place}: missing; run `threephase run` first, or name what it ran: --configfile, --results")
     try:
         rows = pd.read_csv(place, keep_default_na=True)
         rows = rows.assign(split=rows["split"].fillna("").astype(str), marks=[[] for _ in range(len(rows))])

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 from threephase.data.files import read_file
-from threephase.data.sources import is_fraction
+from threephase.data.sources import as_class, is_fraction
 from threephase.errors import DataError
 
 # Names that columns usually have, likeliest first.
@@ -105,7 +105,7 @@ def _is_text(column: pd.Series) -> bool:
 def _is_label(column: pd.Series) -> bool:
     classes = column.str.strip().unique()
     few = 2 <= len(classes) <= min(MOST_CLASSES, len(column) / 3)
-    return few and all(len(name) <= LONGEST_LABEL and not is_fraction(name) for name in classes)
+    return few and all(len(name) <= LONGEST_LABEL and not is_fraction(as_class(name)) for name in classes)
 
 
 def shown_name(name: str) -> str:

@@ -18,6 +18,7 @@ from threephase.api.rows import PIPE, Row, called, format_of, in_parts, reading,
 from threephase.artifacts.folders import writing_file
 from threephase.commands.columns import column_of, columns_called
 from threephase.data.files import Quotes
+from threephase.data.sources import as_class
 from threephase.errors import DataError, printable
 from threephase.evaluation.evaluate import calibration_errors
 from threephase.method.metrics import classification_metrics
@@ -149,9 +150,9 @@ def _column(what: Literal["text", "label"], row: Row) -> str:
 
 
 def _label(value: Any) -> str | None:
-    """A label as training reads it: without blanks around it, truth values in small letters."""
+    """A label as training reads it: without blanks around it, truth values in small letters, 1.0 as 1."""
     label = "" if value is None else str(value).strip()
-    return (label.lower() if isinstance(value, bool) else label) or None
+    return as_class(label.lower() if isinstance(value, bool) else label) or None
 
 
 def _answer(

@@ -7,7 +7,8 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,6 +16,7 @@ from threephase.errors import DataError
 
 # A field of a .csv beyond this is an open quote that swallowed the rest of the file, not a text.
 LARGEST_FIELD = 1_000_000
+KEYED = 1_000  # objects of a file that say which keys there are; one may lack a label
 # Texts shrink to a tenth; what grows a hundredfold, and beyond this many bytes, was made to fill a memory.
 LARGEST_EXPANSION, HARMLESS = 100, 200_000_000
 OTHER_SEPARATORS = ";\t|"
@@ -76,7 +78,7 @@ def read_file(path: Path, columns: list[str], encodings: list[str], quotes: Quot
 
 
 def columns_of(path: Path, encodings: list[str], quotes: Quotes = "double") -> list[str]:
-    """Names of a file's columns: its header, the keys of its first object, or its schema."""
+    """Names of a file's columns: its header, the keys of its first thousand objects, or its schema."""
     name = path.name.lower().removesuffix(".gz")
     content = content_of(path)
     if not content:
@@ -87,8 +89,7 @@ def columns_of(path: Path, encodings: list[str], quotes: Quotes = "double") -> l
         return _cells(path, content)[0]
     text, _ = _text_of(path, content, encodings)
     if name.endswith((".jsonl", ".json")):
-        first = next(_objects(path, text), None)
-        return list(first[1]) if first else []
+        return _keys(islice(_objects(path, text), KEYED))
     separator = separator_of(path, text, quotes)
     return _header(path, text, separator, quotes)
 
@@ -286,11 +287,16 @@ def _refuse_missing_columns(path: Path, columns: list[str], there: list[str]) ->
 
 
 def _json(path: Path, text: str, columns: list[str]) -> Iterator[tuple[list[str | None], int]]:
-    first = True
-    for number, row in _objects(path, text):
-        _refuse_missing_columns(path, columns if first else [], list(row))
-        first = False
+    objects = _objects(path, text)
+    first = list(islice(objects, KEYED))
+    if first:
+        _refuse_missing_columns(path, columns, _keys(first))
+    for number, row in chain(first, objects):
         yield [_plain(path, number, row.get(name)) for name in columns], number
+
+
+def _keys(objects: Iterable[tuple[int, dict[str, Any]]]) -> list[str]:
+    return list(dict.fromkeys(key for _, row in objects for key in row))
 
 
 def _objects(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:

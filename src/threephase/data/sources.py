@@ -14,6 +14,7 @@ from threephase.errors import DataError
 from threephase.settings.dataset import Source
 
 _WHOLE = re.compile(r"[+-]?\d+")
+_WHOLE_AS_FLOAT = re.compile(r"([+-]?\d+)\.0+")
 _NO_NUMBER = re.compile(r"[+-]?(nan|inf(inity)?)", re.IGNORECASE)
 _FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(\.\d*)?[eE][+-]?\d+|nan|inf(inity)?)", re.IGNORECASE)
 
@@ -168,7 +169,8 @@ def _checked(rows: pd.DataFrame, labels: list[str], label_map: dict[str, str]) -
                 f"{rows['place'][missing.idxmax()]}: no label in '{column}'{_and_more(missing)}; fill it, or say "
                 "by `source.missing_labels` what becomes of training rows without: unlabelled, drop"
             )
-        rows[column] = names.map(lambda name: label_map.get(name, name)).astype("str")
+        rows[column] = names.map(lambda name: label_map.get(name) or label_map.get(as_class(name), as_class(name)))
+        rows[column] = rows[column].astype("str")
     return rows
 
 
@@ -194,6 +196,12 @@ def _refuse_numbers(rows: pd.DataFrame, column: str) -> None:
             f"{name['place']}: label '{name[column]}' in '{column}' is a name, but '{number[column]}' "
             f"({number['place']}) a number; write all in one way, or map them under `source.label_map`"
         )
+
+
+def as_class(name: str) -> str:
+    """A label as a class's name: `1.0` is what programs make of a whole number in a column with empty cells."""
+    whole = _WHOLE_AS_FLOAT.fullmatch(name)
+    return whole[1] if whole else name
 
 
 def is_fraction(name: str) -> bool:
