@@ -318,7 +318,8 @@ def test_nothing_that_trains_has_test_rows_among_its_inputs(config: list[str], t
     jobs = graph(Checkout.fresh(tmp_path / "fresh"), config)
     fetching = {"download_dataset", "download_model"}
     trains = {"dae", "cl", "joint", "ft"} | ({"study", "study_worker"} if "tuned.yaml" in config else set())
-    trains |= {"baseline"} if "config.yaml" in config else set()
+    runs = read([PROJECT / "config" / name for name in config]).runs()
+    trains |= {"baseline"} if any(run.recipe.baseline for run in runs) else set()
     others = {*MAY_SEE_TEST, *NOT_OF_DATA, *PROBES, "all", "base_model"}
     assert {rule for rule, _, _ in jobs} - fetching - trains <= others
     assert trains - {"joint"} <= {rule for rule, _, _ in jobs}
