@@ -1,7 +1,7 @@
 """Every run of the grid as one row: its scores on the test split and where they come from; nothing stale among them."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,7 @@ from threephase.artifacts.folders import (
 )
 from threephase.errors import CheckpointError
 from threephase.experiment.recipe import Recipe, Run
-from threephase.settings.baselines import BASELINES
 from threephase.settings.overlay import overlaid
-from threephase.settings.phases import PHASES
 
 SCORES = ("accuracy", "precision", "recall", "f1")
 Asked = dict[str, dict[str, Any]]  # by `layout.place_of` what is asked
@@ -107,29 +105,31 @@ def _stale(run: Run, asked: Asked, root: Path) -> Iterator[str]:
     yield from _differences(metrics, {"inputs": _json(metrics)["inputs"]}, inputs)
 
 
-def set_otherwise(runs: list[Run], asked: Asked, root: Path) -> list[str]:
-    """What was set otherwise for some runs of a compact form than is asked for now, a line each."""
+def set_otherwise(
+    runs: list[Run], asked: Asked, defaults: Callable[[Recipe], Mapping[str, Any]], root: Path
+) -> list[str]:
+    """What was set otherwise for some runs of a compact form than is asked for now, a line each.
+
+    A setting that there was not yet did what it does by its default, as `defaults` has it for a recipe's last step.
+    """
     places = dict.fromkeys((run._replace(variant="", recipe=part)) for run in runs for part in run.recipe.prefixes)
     found: list[str] = []
     for dataset, model, _, seed, recipe in places:
         wanted = asked[layout.place_of("checkpoints", dataset, model, recipe)]
-        found += _set_otherwise(layout.checkpoint(dataset, model, seed, recipe, root), wanted, seed)
+        folder = layout.checkpoint(dataset, model, seed, recipe, root)
+        found += _set_otherwise(folder, wanted, seed, defaults(Recipe(recipe)))
     return found
 
 
-def _set_otherwise(folder: Path, wanted: dict[str, Any], seed: int) -> Iterator[str]:
+def _set_otherwise(
+    folder: Path, wanted: dict[str, Any], seed: int, defaults: Mapping[str, Any] | None = None
+) -> Iterator[str]:
     recorded = _json(folder / "settings.json")
     found = _json(Path(wanted["tuned"])) if wanted.get("tuned") else {}
     asked = overlaid(wanted["settings"], found, wanted.get("fixed", ()))
-    new = {key: value for key, value in _defaults(Recipe(folder.name)).items() if key in asked}
+    new = {key: value for key, value in (defaults or {}).items() if key in asked}
     now = {"settings": new | recorded["asked"], "seed": recorded["seed"]}
     yield from _differences(folder / "settings.json", now, {"settings": asked, "seed": seed})
-
-
-def _defaults(recipe: Recipe) -> dict[str, Any]:
-    """What a setting does that is not given, and so what was done before there was the setting."""
-    kind = BASELINES[recipe.baseline] if recipe.baseline else PHASES[recipe.phase]
-    return kind().model_dump(mode="json")
 
 
 def _file_differs(path: Path, wanted: dict[str, Any]) -> Iterator[str]:

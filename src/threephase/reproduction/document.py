@@ -31,7 +31,7 @@ COMPARED = {".md", ".csv"}  # endings of what is the same on every machine; a fi
 MADE = {"provenance.json": "checkpoints", "metrics.json": "evaluations", "probe.json": "probes"}
 BEHIND = ("over_datasets", "classes", "probes", "audit_published")
 # What a cell holds together where its table is narrow: an interval, with how many seeds it has and its sign.
-INTERVAL = re.compile(r"\[[^]|]+\](?:\*\*)?(?: \(\d+\))?(?:†)?(?: [▲▼≈·])?")
+INTERVAL = re.compile(r"\[[^]|]+\](?: \(\d+\))?(?: [▲▼≈·])?")
 PAPERS = ("table3", "table4", "table6", "table7", "table1", "table2", "table5")
 
 

@@ -17,8 +17,10 @@ from threephase.evaluation.results import SHOWN, collect, set_otherwise
 from threephase.experiment.asked import Asked
 from threephase.experiment.config import Config
 from threephase.experiment.reading import load, read, read_yaml
-from threephase.experiment.recipe import Run
+from threephase.experiment.recipe import Recipe, Run
+from threephase.settings.baselines import BASELINES
 from threephase.settings.dataset import SHOWN_ONLY
+from threephase.settings.phases import PHASES
 from threephase.tables.probes import read_probes
 
 CONFIG = "config.yaml"
@@ -145,13 +147,18 @@ def _set_otherwise(runs: list[Run], packed: Asked, asked: Asked) -> Iterator[str
             yield f"{run.variant} on {run.dataset} with {run.model}, seed {run.seed}, is not asked for any more"
     kept = [run for run in runs if run in wanted]
     now = _of_packed(asked.config, packed.root)
-    for line in set_otherwise(kept, now.of_trainings(kept), packed.root):
+    for line in set_otherwise(kept, now.of_trainings(kept), _defaults, packed.root):
         yield line.removeprefix(f"{packed.root}/")
     for dataset in dict.fromkeys(layout.dataset_of(run.dataset) for run in kept):
         before, after = (_of_data(of.config, dataset) for of in (packed, asked))
         for key in sorted(before.keys() | after.keys()):
             if before.get(key) != after.get(key):
                 yield f"datasets.{dataset}: {key} was {before.get(key)}, asked is {after.get(key)}"
+
+
+def _defaults(recipe: Recipe) -> dict[str, Any]:
+    kind = BASELINES[recipe.baseline] if recipe.baseline else PHASES[recipe.phase]
+    return kind().model_dump(mode="json")
 
 
 def _of_data(config: Config, dataset: str) -> dict[str, Any]:
