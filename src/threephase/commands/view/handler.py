@@ -33,9 +33,7 @@ from threephase.plan.schedule import shown
 from threephase.settings.phases import PHASES
 
 LOOK = 0.25  # seconds between two looks
-ASK = (
-    1.0  # seconds between two times that jobs are asked to stop; a terminal's signal has come to them before the first
-)
+ASK = 1.0  # seconds before jobs are asked to stop, for a terminal's signal comes to them first, and between two times
 NOTHING, LOG = "Nothing to be done", "Complete log(s): "
 # What Snakemake says of Ctrl-C and of SIGTERM, and what is shown.
 STOPPING = {
