@@ -109,6 +109,17 @@ def running(folder: Path) -> Iterator[None]:
         CONF.unlink()
 
 
+@contextlib.contextmanager
+def drained() -> Iterator[None]:
+    """The node begins no job while the block runs."""
+    update = ["scontrol", "update", f"NodeName={socket.gethostname()}"]
+    subprocess.run([*update, "State=DRAIN", "Reason=test"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*update, "State=RESUME"], check=True)
+
+
 def wait_until_up(seconds: float = 60) -> None:
     """Return once the node takes jobs."""
     end = time.monotonic() + seconds

@@ -2,10 +2,10 @@
 
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from loaded import run_loaded
 from running import PROJECT, environment
 
 Planned = set[tuple[str, str]]  # rule and recipe of each job
@@ -28,10 +28,9 @@ class Checkout:
 
     def snakemake(self, *arguments: str, check: bool = True) -> str:
         """What a run in this checkout says."""
-        done = subprocess.run(
+        done = run_loaded(
             ["snakemake", "--cores", "2", "--configfile", "config.yaml", *arguments],
-            cwd=self.folder, env=environment() | {"PYTHONPATH": str(self.folder / "src")},
-            capture_output=True, text=True, timeout=500,
+            environment() | {"PYTHONPATH": str(self.folder / "src")}, self.folder,
         )  # fmt: skip
         said = done.stdout + done.stderr
         assert not check or done.returncode == 0, said

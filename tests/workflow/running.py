@@ -10,10 +10,11 @@ import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 from typing import Any
 
 import yaml
+from loaded import run_loaded
 
 from threephase.jobs.warm import FOLDER, start_server
 
@@ -24,9 +25,15 @@ QUICK = {"all": {"max_length": 16, "batch_size": 8, "lr": 1e-3, "precision": "fp
 
 @cache
 def warm() -> dict[str, str]:
-    """Where the jobs of all workflows of this process find the libraries loaded: a server starts once, not in each."""
-    folder = Path(mkdtemp(prefix="threephase-tests-"))
-    start_server(folder, os.getpid())
+    """Where jobs find the libraries loaded: a server starts once for all workflows of a run of the tests."""
+    run, workers = os.environ.get("PYTEST_XDIST_TESTRUNUID"), os.environ.get("PYTEST_XDIST_WORKER")
+    folder = Path(gettempdir()) / f"threephase-tests-{run}" if workers else Path(mkdtemp(prefix="threephase-tests-"))
+    try:
+        folder.mkdir(mode=0o700, exist_ok=workers is None)
+    except FileExistsError:
+        pass  # another worker starts it
+    else:
+        start_server(folder, os.getppid() if workers else os.getpid())
     wait_for((folder / "socket").exists, "the libraries to load")
     return {FOLDER: str(folder)}
 
@@ -40,10 +47,7 @@ def environment() -> dict[str, str]:
 def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run the workflow in a folder of its own."""
     command = ["snakemake", "--snakefile", str(PROJECT / "Snakefile"), "--directory", str(folder), "--cores", "2"]
-    done = subprocess.run(
-        [*command, "--configfile", str(folder / "config.yaml"), *arguments],
-        capture_output=True, text=True, env=environment(), cwd=PROJECT, timeout=500,
-    )  # fmt: skip
+    done = run_loaded([*command, "--configfile", str(folder / "config.yaml"), *arguments], environment(), PROJECT)
     if check:
         assert done.returncode == 0, done.stderr + done.stdout
     return done
