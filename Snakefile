@@ -31,7 +31,7 @@ rule all:
     default_target: True
     input:
         [getattr(rules, name).output for name in tables_of(experiment, SHIPPED)],
-        ASKED.studies(),
+        STUDIES,
         expand(rules.effects.output, effect=experiment.tables.effects),
         OVER_DATASETS,
 

@@ -43,6 +43,7 @@ rule report:
         files=[getattr(rules, name).output for name in REPORTED],
         effects=expand(rules.effects.output, effect=experiment.tables.effects),
         over_datasets=OVER_DATASETS,
+        studies=STUDIES,
         pictures=ASKED.all_pictures(),
     output:
         report(

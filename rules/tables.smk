@@ -131,6 +131,30 @@ rule table5:
         "../workflow/scripts/table5.py"
 
 
+rule studies:
+    input:
+        ASKED.studies(),
+    output:
+        table_files("studies"),
+    log:
+        f"{LOGS}/tables/studies.log",
+    group:
+        grouped("tables")
+    conda:
+        "../environment.yml"
+    params:
+        asked=asked(ASKED.study_table),
+        code=asked(partial(code, "studies")),
+    message:
+        "studies · with equal trials and in equal time"
+    script:
+        "../workflow/scripts/studies.py"
+
+
+# Made where something is tuned.
+STUDIES = rules.studies.output if ASKED.studies() else []
+
+
 rule audit_published:
     input:
         results=PUBLISHED / "results.csv",

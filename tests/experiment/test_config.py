@@ -719,7 +719,7 @@ def test_variants_that_no_group_names_can_stand_beside_tuned_ones() -> None:
     dataset, model = config.runs()[0].dataset, config.runs()[0].model
     assert asked.tuned(dataset, model, "ft") is None
     assert asked.tuned(dataset, model, "ft-tuned") == f"results/tuning/{dataset}/{model}/plain/ft.json"
-    assert asked.studies() == [f"results/tuning/{dataset}/{each}/plain/best.yaml" for each in ("m", "n")]
+    assert asked.studies() == [f"results/tuning/{dataset}/{each}/plain/trials.csv" for each in ("m", "n")]
     everybody = load({**given, "tuning": {**given["tuning"], "main": True}})
     assert everybody.is_tuned("dae.cl")
     assert asked.study(dataset, model, "plain") == Asked(everybody, code=str).study(dataset, model, "plain")

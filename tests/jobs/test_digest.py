@@ -55,6 +55,7 @@ def test_an_edit_reaches_the_scripts_that_run_it(copied: Path) -> None:
         "effects",
         "claims",
         "over_datasets",
+        "studies",
         "verdict",
         "pictures",
         "report",

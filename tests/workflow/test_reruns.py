@@ -6,11 +6,11 @@ import random
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from checkouts import Checkout, Planned
+from loaded import run_loaded
 from running import PROJECT, QUICK, write_config
 
 from threephase.experiment.reading import read
@@ -116,14 +116,15 @@ def test_an_edited_file_of_the_user_makes_its_dataset_anew_and_a_touched_one_doe
     given = {"source": {"train": str(own)}, "test_size": 0.2, "validation_size": 0.25}
     changes = {"datasets": {"topics": given}, "variants": {"FT": ["ft"]}}
     configure(checkout, source_csv, tiny_bert, **changes)
-    checkout.snakemake()
+    targets = ("--", "FT", "results/audits/topics.json")
+    checkout.snakemake(*targets)
     own.touch()
-    assert checkout.planned() == set()
+    assert checkout.planned(*targets) == set()
     own.write_text(own.read_text() + "one match more,sport\n")
-    made = {("dataset", ""), *after_ft("ft"), ("embed", "ft"), *OF_BASE}
-    assert checkout.planned() == made | TABLES | ABOUT_DATA
+    made = {("dataset", ""), ("ft", "ft"), ("evaluate", "ft"), ("audit", ""), ("FT", "")}
+    assert checkout.planned(*targets) == made
     own.unlink()  # the splits are here, so that nothing needs the file
-    assert checkout.planned() == set()
+    assert checkout.planned(*targets) == set()
     shutil.rmtree(checkout.folder / "results/data")
     assert f"config: datasets.topics: {own}: no such file" in checkout.snakemake("--dry-run", check=False)
 
@@ -257,11 +258,11 @@ Job = tuple[str, list[str], list[str]]
 
 def graph(checkout: Checkout, config: list[str]) -> list[Job]:
     """Rule, inputs and outputs of every job of a config's graph."""
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("graph.py")), *(f"config/{name}" for name in config)],
-        cwd=checkout.folder, env=os.environ | {"PYTHONPATH": str(checkout.folder / "src")},
-        capture_output=True, text=True, check=True, timeout=500,
+    done = run_loaded(
+        [str(Path(__file__).with_name("graph.py")), *(f"config/{name}" for name in config)],
+        os.environ | {"PYTHONPATH": str(checkout.folder / "src")}, checkout.folder,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     return [(rule, inputs, outputs) for rule, inputs, outputs in json.loads(done.stdout)]
 
 
@@ -272,6 +273,7 @@ MAY_SEE_TEST = {
     *(f"table{number}" for number in range(1, 8)),
 }  # fmt: skip
 NOT_OF_DATA = {"audit_published"}
+OF_VALIDATION = {"studies"}
 PROBES = {"probe", "probe_base", "probes"}
 
 
@@ -322,7 +324,7 @@ def test_nothing_that_trains_has_test_rows_among_its_inputs(config: list[str], t
     trains = {"dae", "cl", "joint", "ft"} | ({"study", "study_worker"} if "tuned.yaml" in config else set())
     runs = read([PROJECT / "config" / name for name in config]).runs()
     trains |= {"baseline"} if any(run.recipe.baseline for run in runs) else set()
-    others = {*MAY_SEE_TEST, *NOT_OF_DATA, *PROBES, "all", "base_model"}
+    others = {*MAY_SEE_TEST, *NOT_OF_DATA, *OF_VALIDATION, *PROBES, "all", "base_model"}
     assert {rule for rule, _, _ in jobs} - fetching - trains <= others
     assert trains - {"joint"} <= {rule for rule, _, _ in jobs}
     assert leaks_of(config) == frozenset()

@@ -28,7 +28,7 @@ TUNING: dict[str, Any] = {
     },
 }
 STUDY = "results/tuning/topics/tiny/{}"
-TARGETS = ("--", "topics", "table5", "results")  # every training; not every probe, table and picture
+TARGETS = ("--", "topics", "table5", "studies", "results")  # every training; not every probe, table and picture
 
 
 def configure(folder: Path, source: Path, model: Path, **tuning: Any) -> None:
@@ -64,6 +64,10 @@ def test_the_grid_trains_with_what_the_studies_found_but_for_what_variants_set(t
     table = (tuned / "results/tables/table5_hyperparameters.csv").read_text()
     assert f"topics,tiny,Learning rate FT,{main['ft']['lr']}" in table
     assert len(pd.read_csv(tuned / "results/tables/results.csv")) == 3
+    shown = pd.read_csv(tuned / "results/tables/studies.csv").set_index("variant")
+    assert shown["best"].to_dict() == {"3-Phase": best["main"]["value"], "FT (tuned)": best["baseline"]["value"]}
+    assert set(shown["equal_trials"]) == {3}
+    assert set(shown["equal_seconds"]) == {shown["seconds"].min()}
 
 
 def test_the_terminal_follows_the_trials(tuned: Path) -> None:

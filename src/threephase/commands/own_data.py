@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TAKEN = {
     *layout.TABLES, "all", "audit", "base_model", "baseline", "cl", "dae", "dataset", "download_dataset",
     "download_model", "effects", "embed", "embed_base", "evaluate", "ft", "joint", "over_datasets", "pictures", "probe",
-    "probe_base", "study", "study_worker", "3-Phase", "FT",
+    "probe_base", "studies", "study", "study_worker", "3-Phase", "FT",
 }  # fmt: skip
 # What a message about a config advises, and what to do instead where there is none yet.
 _REMEDIES = {

@@ -157,11 +157,24 @@ class Asked:
         settings = self.config.tuning.model_dump(mode="json", exclude={"main"})  # which says who else has a study
         return {"settings": settings, "steps": steps, "code": self.code("phases")}
 
-    def studies(self) -> list[str]:
-        """What every study of the grid found, a file each."""
+    def _studies(self) -> list[tuple[str, str, str]]:
+        """Dataset, base model and group of every study of the grid."""
         trained = (run for run in self.runs if self.config.is_tuned(run.recipe))
-        cells = dict.fromkeys((run.dataset, run.model, self.config.group_of(run.recipe)) for run in trained)
-        return [f"{layout.tuning(*cell, self.root)}/best.yaml" for cell in cells]
+        return list(dict.fromkeys((run.dataset, run.model, self.config.group_of(run.recipe)) for run in trained))
+
+    def studies(self) -> list[str]:
+        """The trials of every study of the grid, a file each."""
+        return [f"{layout.tuning(*cell, self.root)}/trials.csv" for cell in self._studies()]
+
+    def study_table(self) -> dict[str, Any]:
+        """What the table of studies shows."""
+        groups = self.config.groups()
+        studies = [
+            (dataset, model, groups[group].tunes, file)
+            for (dataset, model, group), file in zip(self._studies(), self.studies(), strict=True)
+        ]
+        objective = self.config.tuning.objective
+        return {"studies": studies, "objective": objective, "titles": self.config.titles()}
 
     def evaluation(self, dataset: str) -> Step:
         """How the scores on a dataset are averaged."""
