@@ -40,7 +40,6 @@ TITLES = {
         "classes": "The worst classes",
         "claims": "The paper's claims",
         "probes": "What each phase did",
-        "studies": "Studies",
     }.items()
 }
 
