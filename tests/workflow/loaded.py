@@ -3,6 +3,7 @@
 Each is a fork of a process that has imported Snakemake and nothing of the project; its own path says where that lies.
 """
 
+import atexit
 import multiprocessing
 import os
 import runpy
@@ -51,4 +52,7 @@ def become(command: list[str], environment: dict[str, str], folder: Path, stdout
     assert program is not None, f"no {name} on PATH"
     sys.argv[:] = [program, *arguments]
     sys.path[:0] = [place for place in environment.get("PYTHONPATH", "").split(os.pathsep) if place]
-    runpy.run_path(program, run_name="__main__")
+    try:
+        runpy.run_path(program, run_name="__main__")
+    finally:
+        atexit._run_exitfuncs()  # by which a workflow gives its claim back; some Pythons leave it out here
