@@ -10,7 +10,8 @@ import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from tempfile import gettempdir, mkdtemp
+from secrets import token_hex
+from tempfile import gettempdir
 from typing import Any
 
 import yaml
@@ -26,14 +27,11 @@ QUICK = {"all": {"max_length": 16, "batch_size": 8, "lr": 1e-3, "precision": "fp
 @cache
 def warm() -> dict[str, str]:
     """Where jobs find the libraries loaded: a server starts once for all workflows of a run of the tests."""
-    run, workers = os.environ.get("PYTEST_XDIST_TESTRUNUID"), os.environ.get("PYTEST_XDIST_WORKER")
-    folder = Path(gettempdir()) / f"threephase-tests-{run}" if workers else Path(mkdtemp(prefix="threephase-tests-"))
-    try:
-        folder.mkdir(mode=0o700, exist_ok=workers is None)
-    except FileExistsError:
-        pass  # another worker starts it
-    else:
-        start_server(folder, os.getppid() if workers else os.getpid())
+    shared = os.environ.get("PYTEST_XDIST_TESTRUNUID")  # where several workers run the tests
+    folder = Path(gettempdir()) / f"threephase-tests-{shared or token_hex(8)}"
+    with suppress(FileExistsError):  # another worker starts it
+        folder.mkdir(mode=0o700)
+        start_server(folder, os.getppid() if shared else os.getpid())
     wait_for((folder / "socket").exists, "the libraries to load")
     return {FOLDER: str(folder)}
 

@@ -54,7 +54,7 @@ def test_fetched_once_then_offline_and_an_absent_network_is_one_line(tmp_path: P
     for file in tiny_bert.iterdir():
         (model / file.name).write_bytes(file.read_bytes())
     with running_hub(tmp_path / "hub") as hub:
-        run(tmp_path, hub.url, config([1], ["topics"]), "FT")
+        run(tmp_path, hub.url, config([1], ["topics"]))
         assert hub.requests
         hub.requests.clear()
         run(tmp_path, hub.url, config([1, 2], ["topics"]), "FT")
@@ -63,7 +63,7 @@ def test_fetched_once_then_offline_and_an_absent_network_is_one_line(tmp_path: P
     assert (dataset["source"]["hub"], dataset["source"]["commit"]) == ("owner/topics", COMMIT)
     assert dataset["label_names"] == [["money", "sports"]]
     assert json.loads((tmp_path / "results/models/tiny/origin.json").read_text())["commit"] == COMMIT
-    done = run(tmp_path, hub.url, config([1, 2, 3], ["topics", "more"]), "FT", check=False)
+    done = run(tmp_path, hub.url, config([1, 2, 3], ["topics", "more"]), check=False)
     said = done.stdout + done.stderr
     assert done.returncode != 0
     (line,) = [line for line in said.splitlines() if line.startswith("✗")]
@@ -98,7 +98,7 @@ def test_data_root_and_model_root_read_local_copies_instead(tmp_path: Path, tiny
     given = config([1], ["topics"]) | {"data_root": str(tmp_path / "copies"), "model_root": str(tmp_path / "models")}
     given["datasets"]["topics"]["expected"] = {"train": 560, "test": 14}
     given["limits"] = {"train": 20, "test": 10}
-    run(tmp_path, "http://127.0.0.1:9", given, "table3", "table7")
+    run(tmp_path, "http://127.0.0.1:9", given)
     dataset = json.loads((tmp_path / "results/data/topics/dataset.json").read_text())
     assert dataset["source"]["kind"] == "local"
     assert dataset["label_names"] == [["money", "sports"]]

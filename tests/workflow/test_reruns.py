@@ -116,15 +116,14 @@ def test_an_edited_file_of_the_user_makes_its_dataset_anew_and_a_touched_one_doe
     given = {"source": {"train": str(own)}, "test_size": 0.2, "validation_size": 0.25}
     changes = {"datasets": {"topics": given}, "variants": {"FT": ["ft"]}}
     configure(checkout, source_csv, tiny_bert, **changes)
-    targets = ("--", "FT", "results/audits/topics.json")
-    checkout.snakemake(*targets)
+    checkout.snakemake()
     own.touch()
-    assert checkout.planned(*targets) == set()
+    assert checkout.planned() == set()
     own.write_text(own.read_text() + "one match more,sport\n")
-    made = {("dataset", ""), ("ft", "ft"), ("evaluate", "ft"), ("audit", ""), ("FT", "")}
-    assert checkout.planned(*targets) == made
+    made = {("dataset", ""), *after_ft("ft"), ("embed", "ft"), *OF_BASE}
+    assert checkout.planned() == made | TABLES | ABOUT_DATA
     own.unlink()  # the splits are here, so that nothing needs the file
-    assert checkout.planned(*targets) == set()
+    assert checkout.planned() == set()
     shutil.rmtree(checkout.folder / "results/data")
     assert f"config: datasets.topics: {own}: no such file" in checkout.snakemake("--dry-run", check=False)
 
