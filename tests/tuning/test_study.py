@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -359,6 +360,26 @@ def test_two_workers_share_a_study_and_a_killed_one_leaves_no_trial_hanging(
     assert len(done) == 10
     assert {trial.user_attrs["worker"] for trial in done} == {1, 2}
     assert not study.get_trials(states=(TrialState.RUNNING,))
+
+
+def test_of_two_workers_that_see_the_last_place_at_once_the_later_gives_it_back(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each looks how many trials there are before it asks for one."""
+    plan = replace(plan, settings=settings(trials=1, workers=2))
+    others, usual = plan.open(), optuna.Study.ask
+
+    def ask(study: optuna.Study) -> optuna.Trial:
+        usual(others).set_user_attr("worker", 2)  # between this worker's look and its trial
+        return usual(study)
+
+    monkeypatch.setattr(optuna.Study, "ask", ask)
+    assert work(plan, 1, save_every=0, unfinished=plan.folder / "states") == 0
+    assert [trial.state for trial in others.get_trials()] == [TrialState.RUNNING, TrialState.FAIL]
+    assert not list(plan.folder.rglob(TRAININGS))
+    monkeypatch.setattr(optuna.Study, "ask", usual)
+    others.tell(0, state=TrialState.FAIL)  # the other was killed: its place is free again
+    assert len(run(plan)) == 1
 
 
 def test_a_database_that_is_not_there_is_one_line_without_its_password(plan: Plan) -> None:

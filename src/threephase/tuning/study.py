@@ -194,9 +194,22 @@ def work(plan: Plan, worker: int, save_every: float, unfinished: Path) -> int:
             trial.set_user_attr(WORKER, worker)
         except UpdateFinishedTrialError:  # this process slept, and another worker took it for dead
             continue
+        if _is_beyond(study, trial.number, plan.settings.trials):
+            study.tell(trial, state=TrialState.FAIL)
+            continue
         _attempt(study, trial, plan, save_every, unfinished)
         _say(study, plan)
         _tidy(plan)
+
+
+def _is_beyond(study: optuna.Study, number: int, trials: int) -> bool:
+    """Whether a study's budget is spent on trials asked for before this one.
+
+    Workers that look at once both see the last free place. The storage numbers their trials in one order, so that
+    only the later one gives its place back.
+    """
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return sum(trial.number < number for trial in [*finished(study), *running]) >= trials
 
 
 def _attempt(study: optuna.Study, trial: Trial, plan: Plan, save_every: float, unfinished: Path) -> None:
