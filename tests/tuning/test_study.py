@@ -382,6 +382,27 @@ def test_of_two_workers_that_see_the_last_place_at_once_the_later_gives_it_back(
     assert len(run(plan)) == 1
 
 
+def test_a_worker_that_was_killed_before_it_marked_its_trial_does_not_leave_the_study_one_short(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is back before that trial counts as nobody's, and would take it for another worker's."""
+    monkeypatch.setattr(study_module, "UNMARKED", timedelta(seconds=2))
+    plan = replace(plan, settings=settings(trials=1))
+    plan.open().ask()
+    assert len(run(plan)) == 1
+
+
+def test_a_stale_trial_that_two_workers_see_fails_once(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = plan.open()
+    study.ask().set_user_attr("worker", 1)
+    seen = study.get_trials()
+    fail_stale_trials(study, worker=1)
+    monkeypatch.setattr(optuna.Study, "get_trials", lambda *_, **__: seen)  # the other looked before that
+    fail_stale_trials(study, worker=1)
+    monkeypatch.undo()
+    assert [trial.state for trial in study.get_trials()] == [TrialState.FAIL]
+
+
 def test_a_database_that_is_not_there_is_one_line_without_its_password(plan: Plan) -> None:
     address = "postgresql+psycopg2://tuner:secret@127.0.0.1:1/none"
     with pytest.raises(UserError, match=r"tuning\.storage: 127\.0\.0\.1:1/none: not to be reached") as raised:

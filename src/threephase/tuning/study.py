@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,6 +51,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 Steps = list[tuple[str, dict[str, Any], list[str]]]  # phase, settings before tuning, settings that stay
 TRAININGS, RECORD = "trainings", "study.json"
 KEPT = 12  # trainings of earlier phases that a study keeps on the disk for trials to come, for each worker
+LOOK = 1  # seconds between two looks at a trial that does not say yet whose it is
 UNMARKED = timedelta(seconds=10)  # after which a trial that does not say whose it is is a dead worker's
 SPARED = 300  # seconds since its last use during which a training stays in any case: somebody may be reading it
 # What a trial's user attributes are called. A trial that failed without a reason was cut short, and does not count.
@@ -149,12 +151,12 @@ def storage_of(place: Path, address: str | None) -> BaseStorage:
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:
     """The trials that came to an end of their own, in order: complete, pruned, or failed for a reason."""
-    return [
-        trial
-        for trial in study.get_trials(deepcopy=False)
-        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
-        or (trial.state == TrialState.FAIL and REASON in trial.user_attrs)
-    ]
+    return [trial for trial in study.get_trials(deepcopy=False) if _has_ended(trial)]
+
+
+def _has_ended(trial: FrozenTrial) -> bool:
+    with_reason = trial.state == TrialState.FAIL and REASON in trial.user_attrs
+    return with_reason or trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def fail_stale_trials(study: optuna.Study, worker: int | None = None) -> None:
@@ -165,8 +167,8 @@ def fail_stale_trials(study: optuna.Study, worker: int | None = None) -> None:
     """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if worker is None or trial.user_attrs.get(WORKER) == worker or _is_nobodys(trial):
-            with suppress(UpdateFinishedTrialError):  # another worker saw it too
-                study.tell(trial.number, state=TrialState.FAIL)
+            with suppress(UpdateFinishedTrialError):  # another worker sees it too, now or a moment ago
+                study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 
 def _is_nobodys(trial: FrozenTrial) -> bool:
@@ -184,8 +186,13 @@ def work(plan: Plan, worker: int, save_every: float, unfinished: Path) -> int:
         fail_stale_trials(study, worker)
         done = finished(study)
         others = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        if len(done) + len(others) >= plan.settings.trials or _hours(done) >= (plan.settings.hours or np.inf):
+        if _hours(done) >= (plan.settings.hours or np.inf):
             return len(done)
+        if len(done) + len(others) >= plan.settings.trials:
+            if all(WORKER in trial.user_attrs for trial in others):
+                return len(done)
+            time.sleep(LOOK)  # whose the other is shows within UNMARKED; a dead worker's gives its place back
+            continue
         # The draw is a function of what is finished, so that an interrupted study is the same study.
         draw = generator(plan.settings.seed, "tuning", len(done), worker).integers(2**31)
         study.sampler = TPESampler(seed=int(draw), n_startup_trials=10)
@@ -195,7 +202,7 @@ def work(plan: Plan, worker: int, save_every: float, unfinished: Path) -> int:
         except UpdateFinishedTrialError:  # this process slept, and another worker took it for dead
             continue
         if _is_beyond(study, trial.number, plan.settings.trials):
-            study.tell(trial, state=TrialState.FAIL)
+            study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             continue
         _attempt(study, trial, plan, save_every, unfinished)
         _say(study, plan)
@@ -208,8 +215,8 @@ def _is_beyond(study: optuna.Study, number: int, trials: int) -> bool:
     Workers that look at once both see the last free place. The storage numbers their trials in one order, so that
     only the later one gives its place back.
     """
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    return sum(trial.number < number for trial in [*finished(study), *running]) >= trials
+    before = [trial for trial in study.get_trials(deepcopy=False) if trial.number < number]
+    return sum(trial.state == TrialState.RUNNING or _has_ended(trial) for trial in before) >= trials
 
 
 def _attempt(study: optuna.Study, trial: Trial, plan: Plan, save_every: float, unfinished: Path) -> None:
