@@ -42,7 +42,7 @@ def expected(model: Path) -> list[str]:
 def read(path: Path) -> pd.DataFrame:
     kind = path.name.removesuffix(".gz").rpartition(".")[2]
     if kind == "parquet":
-        return pd.read_parquet(path)
+        return pd.read_parquet(io.BytesIO(gzip.decompress(path.read_bytes())) if path.suffix == ".gz" else path)
     if kind == "jsonl":
         return pd.read_json(path, lines=True)
     return pd.read_csv(path, sep="\t" if kind == "tsv" else ",", keep_default_na=False)
@@ -51,14 +51,14 @@ def read(path: Path) -> pd.DataFrame:
 def write(rows: pd.DataFrame, path: Path) -> None:
     kind = path.name.removesuffix(".gz").rpartition(".")[2]
     if kind == "parquet":
-        rows.to_parquet(path)
+        path.write_bytes(gzip.compress(rows.to_parquet()) if path.suffix == ".gz" else rows.to_parquet())
     elif kind == "jsonl":
         rows.to_json(path, orient="records", lines=True)
     else:
         rows.to_csv(path, index=False, sep="\t" if kind == "tsv" else ",")
 
 
-@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet", "csv.gz", "jsonl.gz"])
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet", "csv.gz", "jsonl.gz", "parquet.gz"])
 def test_every_format_comes_back_in_order_with_its_columns(
     kind: str, model: Path, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,8 +118,9 @@ def test_a_config_with_a_name_has_tables_of_its_own(
         "name: mine\ndatasets: {d: {source: {train: x.csv}, test_size: 9}}\nmodels: {m: {path: m}}\n"
         "variants: {FT: [ft]}\ngrid: [{seeds: [1]}]\n"
     )
-    assert main(["summary", "--configfile", "mine.yaml"]) == 0
-    assert "results/tables/mine/results.csv" in capsys.readouterr().out
+    for named in (["--configfile", "mine.yaml"], ["mine.yaml"]):
+        assert main(["summary", *named]) == 0
+        assert "results/tables/mine/results.csv" in capsys.readouterr().out
     assert main(["summary"]) == 2
     assert capsys.readouterr().err == (
         "threephase: results/tables/results.csv: missing; run `threephase run` first, or name the config by "

@@ -184,17 +184,20 @@ def writing_rows(place: Path | None, kind: str, given: str, schema: pa.Schema | 
     A table's columns, and in .parquet their kinds, are those of the first rows that are written, and of `schema`. Its
     writer raises DataError, which names `given`, for a later row with others; .jsonl takes any.
     """
+    packed = place is not None and place.name.lower().endswith(".gz")
     if kind == "parquet":
         target: Any = place if place else sys.stdout.buffer
-        with _ParquetRows(target, given, schema) as rows:
+        with (
+            gzip.open(target, "wb") if packed else nullcontext(target) as stream,
+            _ParquetRows(stream, given, schema) as rows,
+        ):
             yield rows
         return
     if place is None:
         yield _TextRows(sys.stdout, kind, given)
         sys.stdout.flush()
         return
-    opened = gzip.open if place.name.lower().endswith(".gz") else open
-    with opened(place, "wt", encoding="utf-8", newline="") as stream:
+    with (gzip.open if packed else open)(place, "wt", encoding="utf-8", newline="") as stream:
         yield _TextRows(stream, kind, given)
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from threephase.artifacts import layout
 from threephase.commands.line.arguments import (
     add_configs,
     as_change,
@@ -25,7 +26,13 @@ def add_commands(commands: Any) -> None:
     run.add_argument("arguments", nargs=argparse.REMAINDER)
     run.set_defaults(run=_run)
     summary = commands.add_parser("summary", help="the tables, what looks broken in them, and the verdict")
-    summary.add_argument("results", type=Path, nargs="?", default=Path("results"), help="the results folder")
+    summary.add_argument(
+        "results",
+        type=Path,
+        nargs="?",
+        default=Path("results"),
+        help="the results folder, or a config, as `run` takes it",
+    )
     summary.add_argument("--configfile", type=Path, nargs="+", help="config files, if they give their tables a name")
     summary.set_defaults(run=_summary)
     dag = commands.add_parser(
@@ -84,7 +91,10 @@ def _summary(arguments: argparse.Namespace) -> int:
     from threephase.commands.summary import show
     from threephase.experiment.reading import read
 
-    return show(arguments.results, read(arguments.configfile).name if arguments.configfile else None)
+    results, configs = arguments.results, arguments.configfile or []
+    if results.suffix in (".yaml", ".yml"):
+        results, configs = layout.RESULTS, [results, *configs]
+    return show(results, read(configs).name if configs else None)
 
 
 def _dag(arguments: argparse.Namespace) -> int:
