@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from zipfile import ZipFile
@@ -16,13 +17,15 @@ import pytest
 from running import PROJECT, QUICK, in_a_terminal, plan, snakemake, write_config
 
 from threephase.artifacts import layout
+from threephase.artifacts.folders import read_json, sha256, write_json
 from threephase.commands.sitting import Sittings
 from threephase.errors import CheckpointError, UserError
+from threephase.experiment.asked import Asked
 from threephase.experiment.reading import load, merged
 from threephase.jobs.digest import code_of
 from threephase.reproduction.again import compare, drawn
 from threephase.reproduction.document import differences, write_document
-from threephase.reproduction.packing import pack, unpack
+from threephase.reproduction.packing import pack, refuse_others, unpack
 from threephase.reproduction.sittings import sittings
 from threephase.reproduction.tables import write_tables
 from threephase.tables.legend import LEGEND
@@ -378,6 +381,25 @@ def test_a_run_without_all_of_its_probes_is_missing(grid: Path, tmp_path: Path) 
     assert [block["variants"] for block in rest["grid"]] == [["No Imb."]]
 
 
+def test_rows_are_the_same_wherever_they_were_read(grid: Path, packed: Path, tmp_path: Path) -> None:
+    results, before = tmp_path / "results", unpack(packed, SHIPPED, tmp_path / "before")
+    shutil.copytree(grid / "results", results)
+    asked = Asked(load(merged([grid / "config.yaml"]), SHIPPED), CODE, results)
+    runs = asked.runs_of(asked.config.variants)
+
+    def read_as(change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+        file, closing = results / "data/topics/test.parquet", results / "data/topics/dataset.json"
+        change(pd.read_parquet(file)).to_parquet(file, index=False)
+        described = read_json(closing)
+        write_json(closing, described | {"files": described["files"] | {file.name: sha256(file)}})
+
+    read_as(lambda rows: rows.assign(source="another/folder/topics.csv: line 1"))
+    refuse_others(before.runs_of(before.config.variants), before, runs, asked, packed)
+    read_as(lambda rows: rows.assign(text="another " + rows["text"]))
+    with pytest.raises(CheckpointError, match="data/topics: its rows are others"):
+        refuse_others(before.runs_of(before.config.variants), before, runs, asked, packed)
+
+
 def test_runs_that_cannot_stand_beside_packed_ones_are_refused_and_none_is_lost(
     grid: Path, packed: Path, tmp_path: Path
 ) -> None:
@@ -403,7 +425,7 @@ def test_runs_that_cannot_stand_beside_packed_ones_are_refused_and_none_is_lost(
             Sittings([grid / "config.yaml"], changes, CODE, tmp_path / "sittings", together, "2")  # before it runs
     for file, (before, after), said in (
         (together / "config.yaml", ("test_size: 0.2", "test_size: 0.3"), "test_size was 0.3, asked is 0.2"),
-        (together / "records.parquet", ('"train.parquet": "', '"train.parquet": "0'), "data/topics: its files are oth"),
+        (together / "records.parquet", ('"train": "', '"train": "0'), "data/topics: its rows are others"),
     ):
         kept = file.read_bytes()
         if file.suffix == ".yaml":

@@ -1,5 +1,6 @@
 """A grid's results into a folder that can be committed: no weights, no texts, no path of the machine."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,17 @@ import pandas as pd
 import yaml
 
 from threephase.artifacts import compact, layout
-from threephase.artifacts.folders import COMPLETE, DATASET, ORIGIN, read_hashes, writing_file
+from threephase.artifacts.folders import (
+    COMPLETE,
+    DATASET,
+    ORIGIN,
+    fingerprint,
+    read_hashes,
+    read_json,
+    write_json,
+    writing_file,
+)
+from threephase.data.store import Splits
 from threephase.errors import CheckpointError
 from threephase.evaluation.predictions import PREDICTIONS
 from threephase.evaluation.results import SHOWN, collect, set_otherwise
@@ -25,6 +36,7 @@ from threephase.tables.probes import read_probes
 
 CONFIG = "config.yaml"
 PROBABILITY = "probability_"
+ROWS = "digests_of_rows"  # in the record of a dataset
 
 
 @dataclass(frozen=True)
@@ -169,16 +181,25 @@ def _of_data(config: Config, dataset: str) -> dict[str, Any]:
 
 def _of_other_files(asked: Asked, runs: list[Run], packed: Path) -> Iterator[str]:
     """Where new runs were made of other rows, or another base model, than packed ones of the same name."""
-    data = {layout.data(run.dataset, asked.root) / DATASET for run in runs}
-    models = {layout.base_model(run.model, asked.root) / COMPLETE for run in runs}
-    for file in sorted(data | models):
-        before, after = packed / file.relative_to(asked.root), file
-        if before.exists() and after.exists() and _hashes_of(before) != _hashes_of(after):
-            yield f"{file.parent.relative_to(asked.root)}: its files are others"
+    for data in sorted({layout.data(run.dataset, asked.root) for run in runs}):
+        before = packed / data.relative_to(asked.root) / DATASET
+        if before.exists() and read_json(before).get(ROWS) != _digests_of_rows(data):
+            yield f"{data.relative_to(asked.root)}: its rows are others"
+    for model in sorted({layout.base_model(run.model, asked.root) for run in runs}):
+        before = packed / model.relative_to(asked.root) / COMPLETE
+        if before.exists() and _hashes_of(before) != _hashes_of(model / COMPLETE):
+            yield f"{model.relative_to(asked.root)}: its files are others"
+
+
+def _digests_of_rows(data: Path) -> dict[str, str]:
+    """A digest of texts and labels of each split; where they were read says nothing of what they are."""
+    splits = Splits(data)
+    read = {name: splits.read(name) for name in sorted(Path(file).stem for file in splits.described["files"])}
+    return {name: fingerprint(rows.texts, rows.labels) for name, rows in read.items()}
 
 
 def _hashes_of(closing: Path) -> dict[str, str]:
-    """Of the files of a dataset or base model; where a model came from says nothing of what it is."""
+    """Of the files of a base model; where it came from says nothing of what it is."""
     return {name: digest for name, digest in read_hashes(closing).items() if name != ORIGIN}
 
 
@@ -189,8 +210,10 @@ def _lay_out(asked: Asked, runs: list[Run], root: Path) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         if file.suffix == ".parquet":
             without_texts(pd.read_parquet(file)).to_parquet(copy, index=False)
+        elif file.name == DATASET:
+            write_json(copy, _record(file, asked.config))
         else:
-            copy.write_bytes(_record(file, asked.config).encode("utf-8"))
+            copy.write_bytes(file.read_bytes())
 
 
 def _pack_files(asked: Asked, runs: list[Run], folder: Path) -> None:
@@ -236,10 +259,10 @@ def _kept(folder: Path) -> list[Path]:
     return [*(folder / name for name in sorted({*compact.KEPT, COMPLETE, PREDICTIONS}))]
 
 
-def _record(file: Path, config: Config) -> str:
-    """A file's content; of a dataset's without the folder where its rows lay."""
-    content = file.read_bytes().decode("utf-8")
-    return _below(content, config.data_root) if file.name == DATASET else content
+def _record(file: Path, config: Config) -> dict[str, Any]:
+    """What `dataset.json` says, without the folder where rows lay, and with the digests of these."""
+    described = json.loads(_below(file.read_text(encoding="utf-8"), config.data_root))
+    return described | {ROWS: _digests_of_rows(file.parent)}
 
 
 def _below(content: str, root: str | None) -> str:

@@ -6,11 +6,12 @@ DOCUMENT = """\
 # The reproduction
 
 When does it pay to adapt an encoder before fine-tuning it? This page is what one grid says, `config/reproduction.yaml`:
-the paper's tables with our figures beside, a verdict on each of its claims, and a table and a figure for each question
-that its users ask. Intervals are over seeds and test rows together ([how they are made](statistics.md)). Nothing on
-this page was typed by hand but for the questions{% if advice %} and the advice{% endif %}: all of it is made from
-`reproduction/`, where the runs' scores, settings, predictions and provenance lie in compact form. The numbers of its
-tables and figures lie in `docs/reproduction/`.
+tables of the paper's kind, a verdict on each of its claims, and a table and a figure for each question that its users
+ask. The paper's own figures stand beside ours where they do not depend on the base model, which is another one here.
+Intervals are over seeds and test rows together ([how they are made](statistics.md)). Nothing on this page was typed by
+hand but for the questions{% if advice %} and the advice{% endif %}: all of it is made from `reproduction/`, where the
+runs' scores, settings, predictions and provenance lie in compact form. The numbers of its tables and figures lie in
+`docs/reproduction/`.
 {% if advice %}
 
 ## Should I use this?
@@ -22,7 +23,9 @@ tables and figures lie in `docs/reproduction/`.
 
 {{ verdict }}
 
-## The paper's tables, ours beside
+The folders named are those of the sittings; their weights were not kept.
+
+## Tables of the paper's kind
 
 <div class="scores" markdown>
 
@@ -85,7 +88,7 @@ which rule, at the head of `config/reproduction.yaml`.
 
 ## What it cost
 
-{{ trainings }} trainings took {{ hours }} hours of one processor each.
+{{ trainings }} trainings, each on one processor, took {{ hours }} hours together.
 
 - Commits: {{ commits | join(", ") or "not known" }}.
 {% if mixed %}
