@@ -11,7 +11,7 @@ TABLES = $(shell sed -nE 's/^(use rule [a-z0-9_]+ as|rule) ([a-z0-9_]+).*/\2/p' 
 quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup demo demo-full tables report archive reproduce reproduction reproduce-check dag docs test test-fast test-kill fuzz lint audit bench gpu-check lock clean
+.PHONY: help setup demo demo-full tables report archive reproduce reproduction reproduce-check dag docs test test-fast test-kill fuzz lint audit bench peers gpu-check lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -123,6 +123,9 @@ audit:  ## known faults of the locked packages (fetches pip-audit into .venv-aud
 
 bench: setup  ## speed of each phase beside the libraries' own paths, into benchmarks/results.md (half an hour)
 	@$(BIN)/python -m benchmarks.run
+
+peers: setup  ## ours beside SetFit, the libraries' trainers and scikit-learn on the demo's rows, into benchmarks/peers.md (hours)
+	@$(BIN)/python -m benchmarks.peers --rows demo
 
 gpu-check: setup  ## on a machine with a GPU: every phase's losses beside a CPU's, speed and memory, into benchmarks/gpu.md
 	@$(BIN)/python -m benchmarks.gpu

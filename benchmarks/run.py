@@ -1,4 +1,4 @@
-"""The benchmark: speed of each phase beside the libraries' own paths, fixed costs, and a peer. `make bench` runs it.
+"""The benchmark: speed of each phase beside the libraries' own paths, and fixed costs. `make bench` runs it.
 
 Writes `results.csv`, `costs.csv` (every measurement) and `results.md` (what people read) beside this file. Everything
 is measured on this machine in this run; paths alternate, so that what else the machine does falls on all alike.
@@ -31,7 +31,16 @@ HERE = Path(__file__).parent
 PROJECT = HERE.parent
 STEPS = {12: {"ours": 12, "stock": 5}, 128: {"ours": 4, "stock": 2}}
 ANSWER_ROUNDS = 5
-LIBRARIES = ("torch", "transformers", "sentence-transformers", "accelerate", "snakemake", "setfit", "onnxruntime")
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "accelerate",
+    "snakemake",
+    "setfit",
+    "scikit-learn",
+    "onnxruntime",
+)
 
 
 def measure(phase: str, path: str, tokens: int, threads: int, steps: int | None = None) -> dict[str, Any]:
@@ -206,15 +215,6 @@ def scale() -> list[dict[str, Any]]:
     return rows
 
 
-def peer() -> list[dict[str, Any]]:
-    """SetFit on the demo's rows, where it is installed and the demo has run."""
-    done = subprocess.run([sys.executable, "-m", "benchmarks.peer"], cwd=PROJECT, capture_output=True, text=True)
-    if done.returncode:
-        print(f"no peer: {done.stderr.splitlines()[-1] if done.stderr else ''}", flush=True)
-        return []
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def levers() -> list[dict[str, Any]]:
     """What each lever gains by itself."""
     command = [sys.executable, "-m", "benchmarks.levers"]
@@ -271,8 +271,6 @@ paths took turns in one process, smallest and largest in brackets; the best stoc
 Texts a second are by the clock, and less on a machine that does other things as well; docs/speed.md gives some by
 processor time."""
 
-READING_COSTS = "What is of the demo is of its rows and settings on the day that is named above, not of today's."
-
 
 def report(
     rows: pd.DataFrame,
@@ -294,8 +292,7 @@ def report(
         "## Answers of a trained model",
         READING_ANSWERS,
         tabulate(answer_table(answered), headers=ANSWER_HEADS, tablefmt="github", disable_numparse=True),
-        "## Fixed costs, memory with the number of texts, a peer",
-        READING_COSTS,
+        "## Fixed costs, and memory with the number of texts",
         tabulate(
             [[row["what"], f"{row['seconds']:.1f}", row.get("note", "")] for row in costs],
             headers=["What", "Seconds", ""], tablefmt="github", disable_numparse=True,
@@ -333,7 +330,7 @@ def main() -> None:
         answers(chosen.tokens, chosen.threads, ANSWER_ROUNDS, answered)
     kept = chosen.out / "costs.csv"
     if not chosen.keep_costs:
-        pd.DataFrame([*fixed_costs(), *scale(), *peer()]).to_csv(kept, index=False, float_format="%.5g")
+        pd.DataFrame([*fixed_costs(), *scale()]).to_csv(kept, index=False, float_format="%.5g")
     costs = pd.read_csv(kept).fillna({"note": ""}).to_dict("records")
     gains = levers()
     pd.DataFrame(gains).to_csv(chosen.out / "levers.csv", index=False, float_format="%.5g")
