@@ -403,6 +403,21 @@ def test_a_stale_trial_that_two_workers_see_fails_once(plan: Plan, monkeypatch: 
     assert [trial.state for trial in study.get_trials()] == [TrialState.FAIL]
 
 
+def test_workers_that_find_an_empty_database_at_once_both_work(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL refuses the second that makes a table which is not there yet when both look."""
+    answers: list[Any] = [RuntimeError('type "studydirection" already exists'), "the storage"]
+
+    def storage(address: str) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(study_module, "RDBStorage", storage)
+    monkeypatch.setattr(study_module, "LOOK", 0)
+    assert study_module.storage_of(plan.folder, "postgresql://somewhere") == "the storage"
+
+
 def test_a_database_that_is_not_there_is_one_line_without_its_password(plan: Plan) -> None:
     address = "postgresql+psycopg2://tuner:secret@127.0.0.1:1/none"
     with pytest.raises(UserError, match=r"tuning\.storage: 127\.0\.0\.1:1/none: not to be reached") as raised:

@@ -137,14 +137,17 @@ class Plan:
         )
 
 
-def storage_of(place: Path, address: str | None) -> BaseStorage:
-    """The database at an address, or the journal in a study's folder."""
+def storage_of(place: Path, address: str | None, first: bool = True) -> BaseStorage:
+    """The database at an address, or the journal in a study's folder; `first`: look once more where a table appears."""
     if address is None:
         journal = str(place / "journal.log")
         return JournalStorage(JournalFileBackend(journal, lock_obj=JournalFileOpenLock(journal)))
     try:
         return RDBStorage(address)
     except Exception as error:
+        if first and "already exists" in str(error):  # another worker makes the tables of an empty database just now
+            time.sleep(LOOK)
+            return storage_of(place, address, first=False)
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"tuning.storage: {address.rpartition('@')[2]}: not to be reached ({reason})") from error
 
