@@ -192,7 +192,7 @@ def work(plan: Plan, worker: int, save_every: float, unfinished: Path) -> int:
         if _hours(done) >= (plan.settings.hours or np.inf):
             return len(done)
         if len(done) + len(others) >= plan.settings.trials:
-            if all(WORKER in trial.user_attrs for trial in others):
+            if len(done) >= plan.settings.trials or all(WORKER in trial.user_attrs for trial in others):
                 return len(done)
             time.sleep(LOOK)  # whose the other is shows within UNMARKED; a dead worker's gives its place back
             continue
