@@ -253,7 +253,7 @@ def test_holm_by_hand() -> None:
     # sorted 0.01 · 3 = 0.03, 0.02 · 2 = 0.04, 0.5 · 1
     assert holm([0.5, 0.01, 0.02]) == pytest.approx([0.5, 0.03, 0.04])
     assert holm([0.04, 0.03]) == pytest.approx([0.06, 0.06])  # never falling
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([0.9, 0.8]) == pytest.approx([1.6, 1.6])  # no cap, for the ratio is the level's
     assert holm([]) == []
 
 
@@ -290,6 +290,16 @@ def test_an_interval_excludes_zero_exactly_where_holm_does(values: list[float]) 
         assert 0.95 <= each.interval.level <= 1
 
 
+@pytest.mark.parametrize("error", [0.001, 0.02, 0.2])
+def test_the_levels_of_a_family_are_those_of_holms_steps_whatever_their_p(error: float) -> None:
+    """The smallest p is tested at 5% / 3, also where all corrected p are 1 and would say 5% · p."""
+    largest = 0.0
+    for step, each in enumerate(compared([estimate(value, error) for value in (0.003, 0.002, 0.001)], REGION)):
+        largest = max(largest, (3 - step) * each.p)
+        assert each.adjusted == pytest.approx(min(largest, 1))
+        assert 1 - each.interval.level == pytest.approx(0.05 * each.p / largest)
+
+
 def test_a_difference_without_variance_stays_in_the_family() -> None:
     # alone p = 0.03; with the other in the family Holm makes it 0.06
     alone = estimate(float(stats.t.isf(0.015, 99)) * 0.02, 0.02)
@@ -310,15 +320,34 @@ def test_what_would_decide_by_hand() -> None:
     assert found.verdict is Verdict.UNDECIDED
     assert found.rows_needed == math.ceil((1.959964 + 0.841621) ** 2 * 0.1 / 0.02**2)
     assert found.seeds_needed is None
-    # Seeds alone vary, 0.02 a seed (variance 4e-4): 7.849 · 4e-4 / 0.02² = 7.85, so 8 seeds; no number of rows helps.
+    # Seeds alone vary, 0.02 a seed: of ten, (2.262 + 0.883) · 0.02 / √10 = 0.0199, of nine (2.306 + 0.889) · 0.02 / 3 is
+    # more than 0.02. No number of rows helps.
     seeds = Crossed(0.02, 3, 100, seeds=4e-4 / 3, rows=0.0, rest=0.0, variance_of_row=0.1)
     (found,) = compared([seeds], REGION)
-    assert (found.rows_needed, found.seeds_needed) == (None, 8)
+    assert (found.rows_needed, found.seeds_needed) == (None, 10)
     # Five seeds, whose rows vary by 0.03 and what is left by 0.05 a seed: 0.04 a row, and 7.849 · 0.04 / 0.02² = 784.9
-    # rows. What a single seed has on a row, 0.08 and more, plays no part: the mean of five has less.
+    # rows, some more by t: seeds, rows and rest have 1, 4 and 1 of 4 parts of the variance (1 + 4 − 1), and of 812 rows
+    # 4, 811 and 3,244 degrees of freedom. What a single seed has on a row, 0.08 and more, plays no part: the mean of
+    # five has less.
     rows = Crossed(0.02, 5, 100, seeds=1e-4, rows=4e-4, rest=1e-4, variance_of_row=0.0804)
     (found,) = compared([rows], REGION)
-    assert (found.verdict, found.rows_needed) == (Verdict.UNDECIDED, 785)
+    freedom = 4**2 / (1**2 / 4 + 4**2 / 811 + 1**2 / 3244)
+    by_t = (stats.t.isf(0.025, freedom) + stats.t.isf(0.2, freedom)) ** 2 * 0.04 / 0.02**2
+    assert found.verdict is Verdict.UNDECIDED
+    assert found.rows_needed == math.ceil(by_t) == 812
+
+
+def test_the_seeds_that_would_decide_have_the_power_that_they_claim_though_they_are_few() -> None:
+    """Seeds vary by 0.01, rows are many: by normal quantiles four seeds would do for 0.015, which have t's 3 degrees."""
+    random = np.random.default_rng(4)
+    pilot = Crossed(0.015, 3, 4000, seeds=1e-4 / 3, rows=0.0, rest=0.0, variance_of_row=0.1)
+    seeds = needed(pilot, 0.015).seeds
+    assert seeds == 6
+    powers = []
+    for count in (4, 6):
+        drawn = 0.015 + random.normal(0, 0.01, size=(2000, count))
+        powers.append(np.mean(stats.ttest_1samp(drawn, 0, axis=1).pvalue < 0.05))
+    assert powers[0] < 0.7 < 0.78 < powers[1]
 
 
 def test_the_rows_that_would_decide_have_the_power_that_they_claim() -> None:
@@ -477,10 +506,11 @@ def test_one_split_alone_tells_nothing_of_others() -> None:
 
 
 def test_splits_that_would_decide_by_hand() -> None:
-    # Variance of a split 1e-4, 10 folds: (7.849 · 1e-4) / (0.02² − 7.849 · 1e-4 / 9) = 2.51 splits, more than the 2.
+    # Variance of a split 1e-4, 10 folds: of five, (2.776 + 0.941) · √((1/5 + 1/9) · 1e-4) = 0.0207, of six
+    # (2.571 + 0.920) · √((1/6 + 1/9) · 1e-4) = 0.0184.
     few = RepeatedSplits(0.02, 1e-4, 2, 1 / 9)
     (found,) = compared([few], REGION)
-    assert (found.verdict, found.splits_needed) == (Verdict.UNDECIDED, 3)
+    assert (found.verdict, found.splits_needed) == (Verdict.UNDECIDED, 6)
     # 2 folds share so much that no number of splits is enough: 7.849 · 1e-4 · 1 > 0.02².
     (found,) = compared([replace(few, overlap=1.0)], REGION)
     assert (found.rows_needed, found.seeds_needed, found.splits_needed) == (None, None, None)

@@ -16,7 +16,7 @@ from scipy import stats
 from threephase.evaluation.checks import at_chance, chosen_by_few, doubts, failed
 from threephase.evaluation.results import failures
 from threephase.tables.legend import PAPER, few_seeds, leaks, legend, marks, repeated, without_repeats, would_decide
-from threephase.tables.scores import Basis, Table, baselines, best_models_on_validation, table3, table4
+from threephase.tables.scores import Basis, Table, baselines, best_models_on_validation, costs, table3, table4
 
 TITLES = {"d": "D & Co"}
 PUBLISHED = pd.DataFrame(
@@ -101,8 +101,8 @@ def test_the_reference_has_no_sign_and_others_the_sign_of_their_verdict() -> Non
     }
     assert joined["better"] == joined["equivalent"] == ""
     # Third of four p, so tested at 2.5%: (2.241 + 0.842)² = 9.505. Five seeds have a variance of 0.000216, the rows one
-    # of 0.000085: 9.505 · 5 · 0.000216 / (0.036² - 9.505 · 0.000085) = 21.0. Rows alone never get there.
-    assert joined["undecided"] == "22 seeds"
+    # of 0.000085: 9.505 · 5 · 0.000216 / (0.036² - 9.505 · 0.000085) = 21.0, and two more by t. Rows alone never get there.
+    assert joined["undecided"] == "23 seeds"
     assert [cell.best for cell in table.cells[0] if cell] == [False, False, True, False, False]
 
 
@@ -267,13 +267,24 @@ def test_a_baseline_is_never_bold_nor_a_fault_and_the_caption_tells_what_all_cos
     ]  # fmt: skip
     baseline = cells[2]
     assert (baseline.mean, baseline.best, baseline.fewer) == (pytest.approx(95.0), False, False)
-    assert baselines(results) == (
+    assert baselines(results, TITLES) == (
         "Baselines, none of the paper's methods and never bold: Centroid. They are tuned on validation, and trained "
         "once for all seeds where they draw nothing. Seconds of a run's trainings, mean: 3-Phase 50, FT 20, Centroid 3."
     )
-    assert "TF-IDF reads whole texts." in baselines(results.assign(recipe="baseline-tfidf_svm-chars"))
-    assert baselines(RESULTS) == ""
+    assert "TF-IDF reads whole texts." in baselines(results.assign(recipe="baseline-tfidf_svm-chars"), TITLES)
+    assert baselines(RESULTS, TITLES) == ""
     assert doubts(results.assign(accuracy=[0.9, 0.89, 0.5])) == []  # at chance, and far below FT
+
+
+def test_costs_are_means_over_the_datasets_that_most_variants_share() -> None:
+    """3-Phase alone is on the dear dataset, and seems no dearer for it."""
+    given = rows(*(("m", name, seed, 0.9, 0.3, "a") for name in ("3-Phase", "FT") for seed in (1, 2)))
+    cheap = given.assign(seconds=[50.0, 70.0, 20.0, 30.0])
+    dear = given[given["variant"] == "3-Phase"].assign(dataset="e", seconds=900.0)
+    assert costs(cheap, TITLES) == "Seconds of a run's trainings, mean: 3-Phase 60, FT 25."
+    assert costs(pd.concat([dear, cheap]), TITLES) == (
+        "Seconds of a run's trainings, mean over D & Co: 3-Phase 60, FT 25."
+    )
 
 
 def test_a_run_that_rests_on_a_marked_checkpoint_is_marked_and_the_caption_says_why() -> None:
@@ -282,7 +293,7 @@ def test_a_run_that_rests_on_a_marked_checkpoint_is_marked_and_the_caption_says_
     results = RESULTS.assign(marks=[of.get(run, []) for run in runs])
     (line, *_) = cells(shown(["3-Phase", "No Imb.", "FT"], results, titles={}).to_markdown())
     assert [cell.rstrip("*").endswith("†") for cell in line[2:]] == [True, False, True]
-    assert marks(results) == "†: dae: no DAE (3-Phase); ft: under-trained (3-Phase, FT)."
+    assert marks(results) == "†: dae: no DAE (3-Phase: 1 of 4 runs); ft: under-trained (3-Phase: 1 of 4 runs, FT: 1 of 1 runs)."
     assert marks(RESULTS) == ""
 
 
@@ -334,20 +345,23 @@ def test_a_dataset_with_repeated_splits_is_one_row_over_all_its_runs() -> None:
     assert str(ours.comparison.verdict) == "undecided"
     assert repeated(results, TITLES).startswith("Repeated splits: D & Co (2 folds × 2 repeats × 2 seeds).")
     assert "Test rows: D & Co 200 (mean of 4 splits)." in table.caption
-    assert few_seeds(results) == repeated(RESULTS, TITLES) == ""
+    assert few_seeds(results, TITLES) == repeated(RESULTS, TITLES) == ""
     failed = results.assign(failed=["diverged", *[None] * 15])
     assert "3-Phase on D & Co (r1f1) with m, seed 1 (diverged)" in failures(failed, TITLES)
 
 
 def test_captions_say_which_variants_have_few_seeds_and_which_saw_the_test_split() -> None:
-    assert few_seeds(RESULTS) == (
+    assert few_seeds(RESULTS, TITLES) == (
         "Fewer than 5 seeds, which say little of other seeds: all (1)."  # 3-Phase has one with n
     )
-    assert few_seeds(RESULTS[RESULTS["model"] == "m"]) == (
+    assert few_seeds(RESULTS[RESULTS["model"] == "m"], TITLES) == (
         "Fewer than 5 seeds, which say little of other seeds: 3-Phase (3); No Imb., FT, CL+FT (1)."
     )
+    more = RESULTS[RESULTS["variant"] == "FT"].assign(dataset="e")
+    elsewhere = pd.concat([RESULTS, *(more.assign(seed=seed) for seed in range(5))])
+    assert few_seeds(elsewhere, TITLES).endswith(": 3-Phase, No Imb., CL+FT (1); FT (1 on D & Co).")
     enough = [("m", "FT", seed, 0.9, 0.3, "x") for seed in range(5)]
-    assert few_seeds(rows(*enough)) == ""
+    assert few_seeds(rows(*enough), TITLES) == ""
     assert leaks(RESULTS) == ""
     leaky = RESULTS.assign(saw_test=RESULTS["variant"] == "FT")
     assert leaks(leaky) == "LEAK: test rows were trained on or chosen by in FT."

@@ -69,7 +69,7 @@ def test_a_method_that_is_as_good_says_within_what() -> None:
 def test_what_cannot_be_told_apart_says_how_many_rows_would_tell_a_point() -> None:
     """By hand, one seed: 2 of 100 rows discordant, so 7.849 · 0.02 / 0.01² = 1570 rows, rounded up to two digits."""
     found = concluded(runs({"3-Phase": [0.92], "FT": [0.90]}, n_test=100), rows=100)
-    assert found.difference.startswith("3-Phase and FT cannot be told apart here (+2.0 [")
+    assert found.difference.startswith("3-Phase and FT cannot be told apart here (3-Phase minus FT: +2.0 [")
     assert found.difference.endswith("]); about 1,600 test rows would tell 1 point.")
     assert found.caveats == "One seed of 3-Phase and FT says nothing of other seeds."
 
@@ -80,7 +80,7 @@ def test_seeds_that_differ_by_much_are_what_would_tell() -> None:
     Their spread of 4 points over three seeds has a standard error of 2.3, which no number of rows takes away.
     """
     found = concluded(runs({"3-Phase": [0.94, 0.90, 0.92], "FT": [0.90, 0.94, 0.92]}))
-    assert found.difference.startswith("3-Phase and FT cannot be told apart here (+0.0 [")
+    assert found.difference.startswith("3-Phase and FT cannot be told apart here (3-Phase minus FT: +0.0 [")
     # 7.849 · 3 · MS_seeds / (S n), which is 16e-4 / 3, over 1e-4 less what rows take: a little above 125.6
     assert found.difference.endswith(
         "]); about 130 seeds would tell 1 point; with 3 seeds, more test rows alone hardly would."
@@ -137,7 +137,8 @@ def test_marks_chance_and_leaks_are_said() -> None:
     assert concluded(results).caveats == (
         "LEAK: 3-Phase saw test rows while it was trained or chosen. "
         "FT is at chance in 1 of 2 runs: not clearly better than naming the largest class. "
-        "With care: 3-Phase is marked for dae (no DAE, under-trained) and dae.cl (under-trained)."
+        "With care: 3-Phase is marked for dae (no DAE in 2, under-trained in 1 of 2 runs) and dae.cl (under-trained in 1 "
+        "of 2 runs)."
     )
 
 
@@ -237,8 +238,9 @@ def test_a_dataset_with_repeated_splits_is_told_once_over_all_of_them() -> None:
 @pytest.mark.parametrize(
     ("differences", "folds", "said"),
     [
-        # 7.849 · 0.5 / (1 - 7.849 · 0.5 / 9) = 6.96, from two splits of ten folds, whose variance is 0.5 points²
-        ([2, 1], 10, "about 7 splits would tell 1 point"),
+        # two splits of ten folds, whose variance is 0.5 points²: of 11, (2.228 + 0.879)² · 0.5 · (1/11 + 1/9) = 0.98, of
+        # ten (2.262 + 0.883)² · 0.5 · (1/10 + 1/9) = 1.04
+        ([2, 1], 10, "about 11 splits would tell 1 point"),
         # 7.849 · 0.278 / (1 - 7.849 · 0.278 / 9) = 2.9; the mean of 0.5 has a t of 2.06, p = 0.07
         ([1, 0] * 5, 10, "a difference of 1 point would most likely have shown on these 10 splits"),
         # two folds share so much that 7.849 · 33.3 > 1

@@ -97,7 +97,7 @@ def write_claims(
         CAPTION, f"Test rows: {test_rows(results, titles)}.", leaks(results), partial(missing, len(runs)),
     ]  # fmt: skip
     notes = [
-        repeated(results, titles), few_seeds(results), remarks_by_dataset(joined, expected, titles, root),
+        repeated(results, titles), few_seeds(results, titles), remarks_by_dataset(joined, expected, titles, root),
         failures(results, titles),
     ]  # fmt: skip
     figures = published_figures(pd.read_csv(published))

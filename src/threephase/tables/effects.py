@@ -124,7 +124,7 @@ def write_effects(
         f"rarest third of the classes: 95% intervals, not corrected. Test rows: {test_rows(results, titles)}.",
         leaks(results), partial(missing, len(runs)),
     ]  # fmt: skip
-    notes = [repeated(results, titles), few_seeds(results), marks(results), failures(results, titles)]
+    notes = [repeated(results, titles), few_seeds(results, titles), marks(results), failures(results, titles)]
     _write_table(found, " ".join(filter(None, says)), notes, legend(region), titles, stem)
     forest_plot(found, title, region, titles, stem)
     return found

@@ -69,31 +69,42 @@ def in_short() -> str:
 
 
 def marks(results: pd.DataFrame) -> str:
-    """What the marks of some runs say, by the variants that have them: a sentence of a caption; empty without any."""
-    variants: dict[str, dict[str, None]] = {}
+    """What the marks of some runs say, by the variants that have them: a sentence of a caption; empty without any.
+
+    Each variant with how many of its runs have the mark.
+    """
+    runs = results["variant"].value_counts()
+    found: dict[str, Counter[str]] = {}
     for variant, of_run in zip(results["variant"], results["marks"], strict=True):
         for mark in of_run:
-            variants.setdefault(mark, {})[variant] = None
-    if not variants:
-        return ""
-    told = "; ".join(f"{mark} ({', '.join(names)})" for mark, names in variants.items())
-    return f"{MARKED}: {told}."
+            found.setdefault(mark, Counter())[variant] += 1
+    told = [
+        f"{mark} ({', '.join(f'{name}: {count} of {runs[name]} runs' for name, count in of.items())})"
+        for mark, of in found.items()
+    ]
+    return f"{MARKED}: {'; '.join(told)}." if told else ""
 
 
-def few_seeds(results: pd.DataFrame) -> str:
-    """Which variants have so few seeds that these tell little, as a sentence of a caption; empty if none has."""
+def few_seeds(results: pd.DataFrame, titles: dict[str, str]) -> str:
+    """Which variants have so few seeds that these tell little, as a sentence of a caption; empty if none has.
+
+    A variant that has as few on some of its datasets alone stands with their names.
+    """
     there = results[results["failed"].isna() & (results["split"] == "")]  # of repeated splits `repeated` tells
     counts = there.groupby(["dataset", "model", "variant"], sort=False)["seed"].nunique()
-    fewest = counts.groupby("variant", sort=False).min()
-    by_count: dict[int, list[str]] = {}
-    for variant, count in fewest[fewest < FEW].items():
-        by_count.setdefault(int(count), []).append(variant)
-    if not by_count:
-        return ""
-    told = "; ".join(
-        f"{'all' if len(names) == len(fewest) else ', '.join(names)} ({count})" for count, names in by_count.items()
-    )
-    return f"Fewer than {FEW} seeds, which say little of other seeds: {told}."
+    fewest = counts.groupby(["variant", "dataset"], sort=False).min().unstack("dataset")
+    alike: dict[tuple[int, tuple[str, ...]], list[str]] = {}
+    for variant, of_variant in fewest.reindex(there["variant"].unique()).iterrows():
+        on = of_variant.dropna()
+        for count in sorted({int(count) for count in on if count < FEW}):
+            some = () if (on == count).all() else tuple(titles.get(name, name) for name in on[on == count].index)
+            alike.setdefault((count, some), []).append(str(variant))
+    told = [
+        f"{'all' if len(names) == len(fewest) else ', '.join(names)} "
+        f"({count}{' on ' if some else ''}{', '.join(some)})"
+        for (count, some), names in alike.items()
+    ]
+    return f"Fewer than {FEW} seeds, which say little of other seeds: {'; '.join(told)}." if told else ""
 
 
 def repeated(results: pd.DataFrame, titles: dict[str, str]) -> str:

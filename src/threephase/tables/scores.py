@@ -279,7 +279,7 @@ def write_table(
     incomplete = remarks_by_dataset(joined, expected, titles, root)
     caption = " ".join(filter(None, [table.caption, leaks(results), partial(missing, len(runs))]))
     notes = (
-        *table.notes, repeated(results, titles), baselines(results), few_seeds(results), marks(results), incomplete,
+        *table.notes, repeated(results, titles), baselines(results, titles), few_seeds(results, titles), marks(results), incomplete,
         failures(results, titles),
     )  # fmt: skip
     whole = replace(table, caption=caption, notes=notes)
@@ -320,19 +320,33 @@ def evidence_of(results: pd.DataFrame, root: Path) -> dict[tuple[str, str], Evid
     return {cell: SplitEvidence(of) if "" not in of else Evidence(of[""]) for cell, of in cells.items()}
 
 
-def baselines(results: pd.DataFrame) -> str:
+def baselines(results: pd.DataFrame, titles: dict[str, str]) -> str:
     """Which variants are baselines, and what every variant costs: sentences of a caption; empty without baselines."""
     rows = results[results["baseline"].astype(bool)]
     if rows.empty:
         return ""
     whole = "" if all(map(layout.reads_base_model, rows["recipe"])) else " TF-IDF reads whole texts."
-    seconds = results[results["failed"].isna()].groupby("variant", sort=False)["seconds"].mean()
-    costs = ", ".join(f"{variant} {cost:,.0f}" for variant, cost in seconds.items())
     return (
         f"Baselines, none of the paper's methods and never bold: {', '.join(dict.fromkeys(rows['variant']))}. They are "
-        f"tuned on validation, and trained once for all seeds where they draw nothing.{whole} Seconds of a run's "
-        f"trainings, mean: {costs}."
+        f"tuned on validation, and trained once for all seeds where they draw nothing.{whole} {costs(results, titles)}"
     )
+
+
+def costs(results: pd.DataFrame, titles: dict[str, str]) -> str:
+    """Mean seconds of a run by variant, over the datasets and base models that most variants share.
+
+    Datasets differ in cost more than variants do, so that means over other datasets would not compare. A variant that
+    is on none of these has no number.
+    """
+    ended = results[results["failed"].isna()]
+    means = ended.groupby(["dataset", "model", "variant"], sort=False)["seconds"].mean().unstack("variant")
+    variants = means.notna().sum(axis=1)
+    shared = means[variants == variants.max()]
+    names = dict.fromkeys(titles.get(name, name) for name in shared.index.get_level_values("dataset"))
+    seconds = shared.mean().reindex(ended["variant"].unique()).dropna()
+    told = ", ".join(f"{variant} {cost:,.0f}" for variant, cost in seconds.items())
+    over = "" if len(shared) == len(means) else f" over {', '.join(names)}"
+    return f"Seconds of a run's trainings, mean{over}: {told}."
 
 
 def remarks_by_dataset(

@@ -1,6 +1,7 @@
 """What a grid comes to, in plain sentences: by dataset and base model, and the run of each dataset to take home."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,7 +167,7 @@ def _difference(
     match comparison.verdict:
         case Verdict.UNDECIDED:
             shown = in_points(value, *interval[:2])
-            return f"{ours} and {other} cannot be told apart here ({shown}); {_would_tell(comparison)}."
+            return f"{ours} and {other} cannot be told apart here ({ours} minus {other}: {shown}); {_would_tell(comparison)}."
         case Verdict.EQUIVALENT:
             shown = in_points(value, *_turned(estimate.interval(1 - 2 * ALPHA), sign)[:2])
             return f"{ours} is as good as {other} here, within ±{region:g} points ({shown}, a 90% interval), {times}."
@@ -239,12 +240,16 @@ def _caveats(rows: pd.DataFrame, variants: Iterable[str]) -> Iterable[str]:
         what = "split" if ended["split"].any() else "seed"
         if ended[what].nunique() == 1:
             alone[what].append(variant)
-        by_recipe: dict[str, dict[str, None]] = {}
-        for mark in (mark for marks in ended["marks"] for mark in marks if not mark.endswith(AT_CHANCE)):
+        others = Counter(mark for marks in ended["marks"] for mark in marks if not mark.endswith(AT_CHANCE))
+        by_recipe: dict[str, dict[str, int]] = {}
+        for mark, count in others.items():
             recipe, _, what = mark.partition(": ")
-            by_recipe.setdefault(recipe, {})[what] = None
+            by_recipe.setdefault(recipe, {})[what] = count
         if by_recipe:
-            told = _listed(f"{recipe} ({', '.join(what)})" for recipe, what in by_recipe.items())
+            told = _listed(
+                f"{recipe} ({', '.join(f'{what} in {count}' for what, count in of.items())} of {len(ended)} runs)"
+                for recipe, of in by_recipe.items()
+            )
             marked.append(f"{variant} is marked for {told}")
     if marked:
         yield f"With care: {'; '.join(marked)}."

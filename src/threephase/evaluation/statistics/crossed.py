@@ -1,7 +1,7 @@
 """A mean over seeds and test rows that are crossed: every seed is tested on the same rows."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -71,6 +71,14 @@ def student_interval(value: float, variance: float, freedom: float, level: float
     return Interval(value - reach, value + reach, level)
 
 
+def student_reach(variance: float, freedom: float, alpha: float, power: float) -> float:
+    """The smallest true value that a two-sided t test at `alpha` finds with a chance of `power`."""
+    from scipy import stats
+
+    quantiles = stats.t.isf(alpha / 2, freedom) + stats.t.isf(1 - power, freedom)
+    return float(quantiles) * math.sqrt(variance)
+
+
 @dataclass(frozen=True)
 class Crossed:
     """A mean of S seeds × n rows, or a difference of two, with the three parts of its variance.
@@ -106,6 +114,16 @@ class Crossed:
             return float(max(parts)[1])
         spread = sum(part**2 / freedom for part, freedom in parts)
         return self._sum**2 / spread if spread > 0 else math.inf
+
+    def over(self, n_seeds: int, n_rows: int) -> "Crossed":
+        """The same mean over so many seeds and rows, each part of its variance as large as this one has it."""
+        alone = (self.seeds - self.rest, self.rows - self.rest)  # σ²_seed / S and σ²_row / n
+        of_seeds, of_rows = (max(part, 0.0) for part in alone)
+        rest = self.rest * (self.n_seeds * self.n_rows) / (n_seeds * n_rows)
+        return replace(
+            self, n_seeds=n_seeds, n_rows=n_rows, seeds=of_seeds * self.n_seeds / n_seeds + rest,
+            rows=of_rows * self.n_rows / n_rows + rest, rest=rest,
+        )  # fmt: skip
 
     @property
     def p(self) -> float:

@@ -2,17 +2,19 @@
 
 import gc
 import math
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from threephase.evaluation.statistics.crossed import Crossed, Estimate, Interval
+from threephase.evaluation.statistics.crossed import Crossed, Estimate, Interval, student_reach
 from threephase.evaluation.statistics.datasets import RepeatedSplits
 
 ALPHA = 0.05
 POWER = 0.8
+MOST = 2**24  # seeds, rows or splits; what would take more is not to be had
 UNSEEN = -math.log(ALPHA)  # rows in n that may be discordant where none is (the rule of three)
 
 
@@ -48,11 +50,14 @@ class Comparison:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction of a family's p-values."""
+    """Holm's correction of a family's p-values, which may be above 1: what each is multiplied by tells its level."""
     from statsmodels.stats.multitest import multipletests
 
-    with _nothing_to_collect():
-        return [float(p) for p in multipletests(p_values, method="holm")[1]] if p_values else []
+    if not p_values:
+        return []
+    family = len(p_values)
+    with _nothing_to_collect():  # statsmodels stops at 1, which p / family do not reach
+        return [family * float(p) for p in multipletests([p / family for p in p_values], method="holm")[1]]
 
 
 @contextmanager
@@ -85,7 +90,7 @@ def compared(family: Sequence[Estimate], region: float) -> list[Comparison]:
         alpha = ALPHA * (p / adjusted if adjusted > 0 else 1 / len(family))
         verdict = _verdict(estimate, adjusted, region)
         more = _more_of(estimate, alpha, region) if verdict is Verdict.UNDECIDED else Needed()
-        found.append(Comparison(estimate, estimate.interval(1 - alpha), p, adjusted, verdict, *more))
+        found.append(Comparison(estimate, estimate.interval(1 - alpha), p, min(adjusted, 1.0), verdict, *more))
     return found
 
 
@@ -103,8 +108,7 @@ def detectable(comparison: Comparison) -> float:
     if isinstance(estimate, RepeatedSplits) and not estimate.freedom:
         return math.inf
     if isinstance(estimate, Crossed | RepeatedSplits):
-        reach = stats.t.isf(alpha / 2, estimate.freedom) + stats.t.isf(1 - POWER, estimate.freedom)
-        return float(reach) * math.sqrt(estimate.variance)
+        return student_reach(estimate.variance, estimate.freedom, alpha, POWER)
     reach = stats.norm.isf(alpha / 2) + stats.norm.isf(1 - POWER)
     return float(reach) * math.sqrt(estimate.variance_of_row / estimate.n_rows)
 
@@ -121,35 +125,44 @@ def _verdict(estimate: Estimate, adjusted: float, region: float) -> Verdict:
 
 
 def needed(estimate: Estimate, difference: float, alpha: float = ALPHA) -> Needed:
-    """With how many test rows, seeds or splits a difference would show in 4 of 5 cases.
+    """With how many test rows, seeds or splits, each alone, a difference would show in 4 of 5 cases.
 
     Rows for one seed: (z₁₋ₐ⸝₂ + z₀.₈)² · d / δ², which is 7.85 · d / δ² at 5%, with d the share of discordant rows and
-    δ the difference. Without a discordant row, rows enough that a share δ of them would show. With several seeds a
-    row's part of the variance stands in d's place, σ²_row + σ²_rest / S, for seeds average out what is not the row's
-    own, and δ² loses what the seeds' own variance takes, whatever the rows; over repeated splits, what the rows that
-    they share take, however many splits there are.
+    δ the difference. Without a discordant row, rows enough that a share δ of them would show. With several seeds, and
+    over repeated splits, it is the smallest number with which (t₁₋ₐ⸝₂ + t₀.₈) standard errors are no more than δ, if
+    the parts of the variance are as large as they are found here; t has the degrees of freedom of that number.
     """
     from scipy import stats
 
     if estimate.variance_of_row == 0:
         return Needed(rows=math.ceil(UNSEEN / difference))
-    factor = float(stats.norm.isf(alpha / 2) + stats.norm.isf(1 - POWER)) ** 2
-    square = difference**2
+
+    def shows(more: Crossed | RepeatedSplits) -> bool:
+        return student_reach(more.variance, more.freedom, alpha, POWER) <= difference
+
     if isinstance(estimate, RepeatedSplits):
-        needs = factor * estimate.of_split
-        return Needed(splits=_count(needs, square - needs * estimate.overlap)) if estimate.freedom else Needed()
+        splits = estimate
+        return Needed(splits=_fewest(lambda n: shows(replace(splits, n_splits=n)))) if splits.freedom else Needed()
     if not isinstance(estimate, Crossed):
-        return Needed(rows=_count(factor * estimate.variance_of_row, square))
-    of_seeds = max(estimate.seeds - estimate.rest, 0.0)
-    of_rows = max(estimate.rows - estimate.rest, 0.0)
+        factor = float(stats.norm.isf(alpha / 2) + stats.norm.isf(1 - POWER)) ** 2
+        return Needed(rows=math.ceil(factor * estimate.variance_of_row / difference**2))
+    found = estimate
     return Needed(
-        rows=_count(factor * estimate.n_rows * max(estimate.rows, estimate.rest), square - factor * of_seeds),
-        seeds=_count(factor * estimate.n_seeds * estimate.seeds, square - factor * of_rows),
+        rows=_fewest(lambda n: shows(found.over(found.n_seeds, n))),
+        seeds=_fewest(lambda n: shows(found.over(n, found.n_rows))),
     )
 
 
-def _count(needs: float, leaves: float) -> int | None:
-    return math.ceil(needs / leaves) if leaves > 0 else None
+def _fewest(enough: Callable[[int], bool]) -> int | None:
+    """The smallest number from 2 that is enough; None if none is up to `MOST`.
+
+    More rows leave more of the variance to the seeds, and fewer degrees of freedom: so the first power of two that is
+    enough is looked for, and the smallest number below it, in place of whether the largest is.
+    """
+    high = next((power for place in range(1, MOST.bit_length()) if enough(power := 2**place)), None)
+    if high is None:
+        return None
+    return bisect_left(range(high), True, lo=high // 2 + 1, key=enough)
 
 
 def _more_of(estimate: Estimate, alpha: float, region: float) -> Needed:
