@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from threephase.reproduction.document import differences
@@ -15,6 +16,11 @@ COMMITTED = PROJECT / "reproduction"
 def test_the_document_is_what_the_committed_results_give() -> None:
     assert differences(COMMITTED, PROJECT / "config", PROJECT / "docs") == []
     assert sum(path.stat().st_size for path in COMMITTED.iterdir()) < 20e6
+
+
+def test_no_text_is_committed_as_an_example() -> None:
+    records = pd.read_parquet(COMMITTED / "records.parquet")["content"]
+    assert not records.str.contains(r'"examples": \[\s*"', regex=True).any()
 
 
 def test_no_document_without_results() -> None:

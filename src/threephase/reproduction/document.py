@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +17,7 @@ from threephase.artifacts.compact import records_of
 from threephase.artifacts.folders import writing_file
 from threephase.artifacts.inert import in_markdown
 from threephase.experiment.asked import Asked
+from threephase.experiment.config import EffectSettings
 from threephase.experiment.recipe import Recipe
 from threephase.reproduction.packing import runs_there, unpack
 from threephase.reproduction.tables import write_tables
@@ -29,6 +30,7 @@ ADVICE = "advice.md"  # beside the compact form: what a person concludes from th
 COMPARED = {".md", ".csv"}  # endings of what is the same on every machine; a figure's letters are as wide as its fonts
 # Records that say by which code a step was made, by the kind of folder that they lie in.
 MADE = {"provenance.json": "checkpoints", "metrics.json": "evaluations", "probe.json": "probes"}
+ONE_TRAINING = ("identity", "started", "wall_seconds")  # what records of one training have alike; baselines have two
 BEHIND = ("over_datasets", "classes", "probes", "audit_published")
 # What a cell holds together where its table is narrow: an interval, with how many seeds it has and its sign.
 INTERVAL = re.compile(r"\[[^]|]+\](?: \(\d+\))?(?: [▲▼≈·])?")
@@ -86,6 +88,8 @@ def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> s
     parts, notes = without_repeats(list(texts.values()))
     told = dict(zip(texts, map(_unbroken, parts), strict=True))
     effects = asked.config.tables.effects
+    unanswered = {f"effects_{name}" for name in effects if not _answered(tables, name)}
+    shown = {stem: text for stem, text in texts.items() if stem not in unanswered}
     asked_first = [name for block in asked.config.grid for name in block.effects or ()]
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
@@ -99,16 +103,36 @@ def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> s
         effects=[
             {
                 "title": in_markdown(effects[name].title),
-                "table": told.get(f"effects_{name}") if _answered(tables, name) else None,
+                "table": told[f"effects_{name}"] if f"effects_{name}" in shown else None,
                 "figure": _figure(tables, f"effects_{name}", effects[name].title),
             }
             for name in dict.fromkeys([*asked_first, *effects])
         ],
         others=[told[name] for name in map(_stem, BEHIND) if name in told],
-        notes=notes,
+        notes=[{"where": _said_by(note, shown, effects), "text": note} for note in notes],
         coverage=_coverage(asked),
         **_origin(records),
     )
+
+
+def _said_by(note: str, texts: Mapping[str, str], effects: Mapping[str, EffectSettings]) -> str:
+    """The tables that say a note, by the names that they have on the page."""
+    return in_markdown(
+        ", ".join(_name(stem, effects) for stem, text in _in_order(texts) if note in text.splitlines())
+    )
+
+
+def _in_order(texts: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The tables as they follow on the page: the paper's, the claims, the questions, what lies behind."""
+    first = [_stem(name) for name in (*PAPERS, "claims")]
+    return sorted(texts.items(), key=lambda item: first.index(item[0]) if item[0] in first else len(first))
+
+
+def _name(stem: str, effects: Mapping[str, EffectSettings]) -> str:
+    if number := re.match(r"table(\d)_", stem):
+        return f"Table {number[1]}"
+    effect = effects.get(stem.removeprefix("effects_"))
+    return f"“{effect.title}”" if effect else stem.replace("_", " ").capitalize()
 
 
 def _unbroken(text: str) -> str:
@@ -161,11 +185,7 @@ def _coverage(asked: Asked) -> str:
 
 def _origin(records: dict[str, str]) -> dict[str, Any]:
     """Where the numbers come from, and what they cost."""
-    trainings = [
-        json.loads(content)
-        for path, content in records.items()
-        if path.startswith("checkpoints/") and path.endswith("/provenance.json")
-    ]
+    trainings = _trainings(records)
 
     def each(of: Callable[[dict[str, Any]], str]) -> list[str]:
         return sorted({found for found in map(of, trainings) if found})
@@ -174,11 +194,26 @@ def _origin(records: dict[str, str]) -> dict[str, Any]:
     return {
         "trainings": len(trainings),
         "hours": f"{seconds.sum() / 3600:.1f}",
-        "commits": each(lambda training: training.get("git", {}).get("commit", "")[:12]),
+        "commits": each(lambda training: _commit(training.get("git", {}))),
         "machines": each(lambda training: _machine(training["hardware"])),
         "mixed": _mixed(records),
         "libraries": each(lambda training: _listed(training["versions"])),
     }
+
+
+def _trainings(records: dict[str, str]) -> list[dict[str, Any]]:
+    """The provenance of each training once: what a variant took over from its sibling is the same training."""
+    found = [
+        json.loads(content)
+        for path, content in records.items()
+        if path.startswith("checkpoints/") and path.endswith("/provenance.json")
+    ]
+    return list({tuple(str(each.get(key)) for key in ONE_TRAINING): each for each in found}.values())
+
+
+def _commit(git: Mapping[str, Any]) -> str:
+    edited = " (edited)" if git.get("edited") else ""
+    return f"{git.get('commit', '')[:12]}{edited}" if git.get("commit") else ""
 
 
 def _mixed(records: dict[str, str]) -> list[str]:

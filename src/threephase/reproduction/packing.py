@@ -36,6 +36,7 @@ from threephase.tables.probes import read_probes
 
 CONFIG = "config.yaml"
 PROBABILITY = "probability_"
+EXAMPLES = "examples"  # texts, in audits and in the records of datasets
 ROWS = "digests_of_rows"  # in the record of a dataset
 
 
@@ -220,9 +221,26 @@ def _pack_files(asked: Asked, runs: list[Run], folder: Path) -> None:
     root = asked.root
     by_name = {file.relative_to(root).as_posix(): file for file in _there(asked, runs)}
     frames = {name: file for name, file in by_name.items() if file.suffix == ".parquet"}
-    records = {name: file.read_bytes().decode("utf-8") for name, file in by_name.items() if name not in frames}
+    audits = {layout.audit(dataset, root) for dataset in asked.audited()}
+    records = {
+        name: _without_examples(content) if file in audits or file.name == DATASET else content
+        for name, file in by_name.items()
+        if name not in frames
+        for content in [file.read_bytes().decode("utf-8")]
+    }
     folder.mkdir(parents=True, exist_ok=True)
     compact.pack(records, ((name, pd.read_parquet(file)) for name, file in frames.items()), folder)
+
+
+def _without_examples(content: str) -> str:
+    """What an audit, or the record of a dataset, says, without the texts that it names as examples."""
+    return json.dumps(_blank(json.loads(content)), indent=2, ensure_ascii=False) + "\n"
+
+
+def _blank(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: [] if key == EXAMPLES else _blank(part) for key, part in value.items()}
+    return [_blank(part) for part in value] if isinstance(value, list) else value
 
 
 def _there(asked: Asked, runs: list[Run]) -> list[Path]:
@@ -271,7 +289,7 @@ def _below(content: str, root: str | None) -> str:
 
 def _anywhere(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
     """The config as it can be read without copies of data and base models: these by the names that they had there."""
-    found = {key: value for key, value in given.items() if key not in ("data_root", "model_root")}
+    found = {key: _named(value) for key, value in given.items() if key not in ("data_root", "model_root")}
     if config.data_root is not None:
         found["datasets"] = {
             name: {**block, "source": _source(name, config)} for name, block in found["datasets"].items()
@@ -285,9 +303,22 @@ def _anywhere(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
     return found
 
 
+def _named(value: Any) -> Any:
+    """What a config says, with the name in place of the path of whatever lies on this machine alone."""
+    if isinstance(value, Mapping):
+        return {key: _named(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_named(part) for part in value]
+    here = isinstance(value, str) and Path(value).is_absolute() or str(value).startswith("~")
+    return Path(value).name if here else value
+
+
 def _source(name: str, config: Config) -> dict[str, Any]:
     source = config.dataset_settings(name).source.model_dump(mode="json", exclude_defaults=True)
-    return {key: _below(value, config.data_root) if isinstance(value, str) else value for key, value in source.items()}
+    below = {
+        key: _below(value, config.data_root) if isinstance(value, str) else value for key, value in source.items()
+    }
+    return {key: _named(value) for key, value in below.items()}
 
 
 def runs_there(asked: Asked) -> dict[tuple[str, str, str], tuple[int, int]]:

@@ -45,6 +45,9 @@ The folders named are those of the sittings; their weights were not kept.
 
 </div>
 
+A comparison that stands in several tables has another interval in each, for it is corrected together with the other
+comparisons of that table; of 3-Phase with plain fine-tuning the one of Table 3 is meant.
+
 {% for effect in effects %}
 ## {{ effect.title }}
 
@@ -88,7 +91,7 @@ which rule, at the head of `config/reproduction.yaml`.
 
 ## What it cost
 
-{{ trainings }} trainings, each on one processor, took {{ hours }} hours together.
+{{ trainings }} trainings, each on one processor and counted once where several variants rest on it, took {{ hours }} hours together.
 
 - Commits: {{ commits | join(", ") or "not known" }}.
 {% if mixed %}
@@ -101,8 +104,14 @@ which rule, at the head of `config/reproduction.yaml`.
 
 `make reproduce` makes the runs anew and goes on where it stopped, `make reproduction` packs them and writes this page,
 and `make reproduce-check` repeats a drawn tenth and compares.
+{% if notes %}
+
+## Notes to the tables
+
+What several tables say stands here once, with their names.
 {% for note in notes %}
 
-{{ note }}
+- *{{ note.where }}.* {{ note.text }}
 {% endfor %}
+{% endif %}
 """
