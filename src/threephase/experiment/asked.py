@@ -11,6 +11,7 @@ from threephase.data.packages import package_folder
 from threephase.data.places import at_home, hash_of_files, local_paths
 from threephase.errors import ConfigError, DataError
 from threephase.experiment.config import Config
+from threephase.experiment.foreseen import counted_sizes, refuse_no_pairs
 from threephase.experiment.recipe import Probed, Recipe, Run, checkpoints_of
 from threephase.settings.base_model import BaseModelSettings
 from threephase.settings.dataset import SHOWN_ONLY, DatasetSettings, refuse_unknown_positive, refuse_unknown_sizes
@@ -472,9 +473,9 @@ def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], roo
 
     A path that is named anew must be there: Snakemake takes away what is made anew before the job can look.
 
-    Raises ConfigError for what is wrong with them or with a package, and for a class of `positive` or `class_sizes`
-    that the splits have not, where they were made of these files by these settings but for such sizes; else the job
-    that makes them looks.
+    Raises ConfigError for what is wrong with them or with a package, for a class of `positive` or `class_sizes` that
+    the splits have not, and for phases that these would stop (`experiment.foreseen`), where they were made of these
+    files by these settings, but for such sizes where classes are asked for; else the job that makes them looks.
     """
     given = datasets[dataset]
     files = (layout.data(name, root) / DATASET for name in config.split_names(dataset))
@@ -494,6 +495,8 @@ def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], roo
             refuse_unknown_positive(given.positive, there["label_names"])
             for sizes in (given.class_sizes, given.test_class_sizes):
                 refuse_unknown_sizes(sizes or (), there["label_names"][-1])
+            if all(there["settings"][key] == getattr(given, key) for key in resized):
+                refuse_no_pairs(config, dataset, counted_sizes(there))
         except DataError as error:
             raise ConfigError(f"config: datasets.{dataset}: {error}") from None
     return raw

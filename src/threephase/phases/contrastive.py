@@ -17,6 +17,7 @@ from threephase.encoders.encoder import add_dense
 from threephase.encoders.engines import AnyEncoder, embed
 from threephase.encoders.packed.vocabulary import compact
 from threephase.encoders.tokens import TokenisedTexts, tokenise
+from threephase.errors import DataError
 from threephase.method.anchors import draw_anchored_pairs
 from threephase.method.imbalance import balanced_rows, resized_rows
 from threephase.method.losses import (
@@ -158,7 +159,11 @@ def validation_pairs_of(data: Splits, settings: PairSettings, seed: int) -> tupl
         validation_rows(data, settings.label_fraction, seed),
         settings.model_copy(update={"unique_pairs": True}),
     )
-    return split, pairs_of(Balanced(split.texts, split.labels, {}), settings.validation_pairs_per_text, unique, seed)
+    balanced = Balanced(split.texts, split.labels, {})
+    try:
+        return split, pairs_of(balanced, settings.validation_pairs_per_text, unique, seed)
+    except DataError as error:
+        raise DataError(f"validation split: {error} there, by `validation_size` or `label_fraction`") from None
 
 
 def texts_of(data: Splits, settings: PairSettings) -> list[str]:
