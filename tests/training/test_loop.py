@@ -289,6 +289,20 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_weights_and_history(
     assert replace(resumed, history=None) == replace(whole, history=None, resumed=stop_at)  # type: ignore[arg-type]
 
 
+def test_a_state_that_the_disk_does_not_take_ends_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a quota, where the disk itself has room: torch then raises no OSError of its own."""
+    with pytest.raises(OSError, match="No space left"):
+        loop._write({"weights": torch.zeros(100_000)}, Path("/dev/full"))
+    loop._write({"step": 3}, tmp_path / "state")
+    assert torch.load(tmp_path / "state", weights_only=True) == {"step": 3}
+    monkeypatch.setattr(loop, "STATE", "/dev/full")
+    fitted = fit(long_task([]), settings_of(), 1, "t", Unfinished(tmp_path / "states", "key", every=0))
+    assert (fitted.steps, fitted.diverged) == (25, None)
+    assert not list((tmp_path / "states").rglob("step*"))
+
+
 def test_a_mean_of_the_history_goes_over_the_interruption(tmp_path: Path) -> None:
     values = [float(place) for place in range(100)]
     task = task_of(values)

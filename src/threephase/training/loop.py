@@ -241,7 +241,7 @@ class Training:
                 "rows": self.rows,
                 "kept": self.kept.state_dict(),
             }
-            torch.save(state, folder / STATE)
+            _write(state, folder / STATE)
 
     def load(self, folder: Path) -> None:
         """Go on from a saved state."""
@@ -254,6 +254,20 @@ class Training:
         self.scaler.load_state_dict(state["scaler"])
         self.kept.load_state_dict(state["kept"])
         logger.info("goes on after step %d, from %s", self.step, folder)
+
+
+def _write(state: dict[str, Any], path: Path) -> None:
+    """Write a state to a file. Raises the OSError where the disk takes no more: what a quota leaves, or a limit.
+
+    To a path torch would write itself, and raise a RuntimeError that says nothing of the disk.
+    """
+    try:
+        with path.open("wb") as file:
+            torch.save(state, file)
+    except RuntimeError as error:  # of torch's, which closes its archive after a write has failed
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 def look_every(device: str, log_every: int) -> int:
