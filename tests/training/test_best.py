@@ -64,7 +64,7 @@ def test_criteria_by_hand(criterion: str, found: list[tuple[float, float]], step
         keep.evaluated(step, Measured(*measured), model_of(step))
         if keep.exhausted:
             break
-    assert (step, keep.step, keep.kept) == (steps, kept, found[kept - 1])
+    assert (step, keep.step, keep.kept) == (steps, kept, Measured(*found[kept - 1]))
 
 
 def test_without_a_rule_nothing_ends_the_training() -> None:

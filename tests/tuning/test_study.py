@@ -27,6 +27,7 @@ from threephase.settings.overlay import overlaid
 from threephase.settings.phases import PHASES
 from threephase.settings.tuning import PAPERS_SPACE, Parameter, TuningSettings, layer_of, part_of
 from threephase.training.loop import Training
+from threephase.training.task import Measured, Watch
 from threephase.tuning import study as study_module
 from threephase.tuning.report import shown_studies, trial_table, write_report
 from threephase.tuning.study import (
@@ -310,6 +311,23 @@ def workers(plan: Plan, numbers: list[int]) -> list[subprocess.Popen[bytes]]:
     program.write_text(WORKER)
     command = [sys.executable, str(program), str(described)]
     return [subprocess.Popen([*command, str(number)], env=environment()) for number in numbers]
+@pytest.mark.parametrize("objective", ["loss", "accuracy", "f1"])
+def test_pruning_looks_at_the_objective_whatever_the_criterion_of_phase_3(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, objective: str
+) -> None:
+    told = Measured(loss=0.1, score=0.2, accuracy=0.3, f1=0.4)
+
+    def of_seed(plan: Plan, trial: int, steps: Any, seed: int, watch: Watch, *others: Any) -> float:
+        watch(1, told)
+        return 0.5
+
+    monkeypatch.setattr(study_module, "_of_seed", of_seed)
+    judged = replace(plan, settings=settings(objective=objective, trials=1))
+    run(judged)
+    (trial,) = finished(judged.open())
+    assert trial.intermediate_values == {1: getattr(told, objective)}
+
+
 
 
 @pytest.fixture(scope="module")

@@ -46,11 +46,11 @@ def collate(encode: AnyEncoder, batch: list[tuple[Any, int]]) -> dict[str, Any]:
 
 
 def validated(classifier: Classifier, texts: Classified, batch_size: int, score: str = "accuracy") -> Measured:
-    """L_ft of all texts, and the accuracy or macro F1 of what is predicted for them, in fp32."""
+    """L_ft of all texts, the accuracy or macro F1 of what is predicted for them as the score, and both; in fp32."""
     logits = logits_of(classifier, texts, batch_size)
     loss = nn.functional.cross_entropy(logits, torch.from_numpy(texts.classes).to(logits.device)).item()
     scores = classification_metrics(texts.classes, logits.argmax(dim=1).cpu().numpy(), classifier.label_names)
-    return Measured(loss, scores[SCORES[score]])
+    return Measured(loss, scores[SCORES[score]], scores["accuracy"], scores["f1"])
 
 
 def logits_of(classifier: Classifier, texts: Classified, batch_size: int) -> Tensor:

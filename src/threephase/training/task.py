@@ -12,10 +12,15 @@ from threephase.training.batches import Batches
 
 
 class Measured(NamedTuple):
-    """What one evaluation on validation rows found: the loss and, where a phase has one, a score (higher is better)."""
+    """What one evaluation on validation rows found: the loss and, where a phase has one, a score (higher is better).
+
+    The score is the one that the criterion looks at; a classifier says what both are, whichever that is.
+    """
 
     loss: float
     score: float | None = None
+    accuracy: float | None = None
+    f1: float | None = None
 
     def __str__(self) -> str:
         return f"loss {self.loss:.4f}" + ("" if self.score is None else f", score {self.score:.4f}")

@@ -271,7 +271,7 @@ def _objective(trial: Trial, plan: Plan, layer: Layer, save_every: float, unfini
     for place, seed in enumerate(plan.settings.seeds):
 
         def watch(number: int, measured: Measured, first: int = place * 1_000_000) -> None:
-            value = measured.score if plan.maximised else measured.loss
+            value = getattr(measured, plan.settings.objective)  # whichever score the phase's own criterion looks at
             assert value is not None
             trial.report(value, first + number)
             if trial.should_prune():
