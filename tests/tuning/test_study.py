@@ -190,6 +190,19 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
             if left[0] == 0:
                 raise KeyboardInterrupt
             return usual(self, batch)
+@pytest.mark.parametrize("storage", [None, "sqlite:///{folder}/studies.db"])
+def test_who_looks_at_a_study_that_has_no_storage_makes_none(plan: Plan, tmp_path: Path, storage: str | None) -> None:
+    address = storage and storage.format(folder=tmp_path)
+    place = tmp_path / "root/studies/topics/tiny/main/key"
+    replace(plan, settings=settings(storage=address)).open()
+    shutil.copytree(plan.place, place)
+    (place / "journal.log").unlink(missing_ok=True)
+    (tmp_path / "studies.db").unlink(missing_ok=True)
+    before = sorted(tmp_path.rglob("*"))
+    assert "0 of 4 trials, 0 running" in shown_studies(tmp_path / "root")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 
         monkeypatch.setattr(Training, "forward", forward)
 

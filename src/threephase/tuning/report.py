@@ -28,6 +28,7 @@ from threephase.tuning.study import (
     best_of,
     fail_stale_trials,
     finished,
+    has_begun,
     progress,
     storage_of,
 )
@@ -145,6 +146,8 @@ def _shown_study(file: Path) -> str:
         name, maximised = record["name"], record["objective"] != "loss"
         space: Space = {path: Parameter(**part) for path, part in record["space"].items()}
         title, trials = str(record["title"]), int(record["trials"])
+        if not has_begun(file.parent, record["storage"]):
+            return f"{title} (study {name}), 0 of {trials} trials, 0 running"
         study = optuna.load_study(study_name=name, storage=storage_of(file.parent, record["storage"]))
     except (KeyError, TypeError, AttributeError, ValueError):
         raise UserError(f"{file}: not what a study wrote; run the workflow again, which writes it anew") from None

@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 Steps = list[tuple[str, dict[str, Any], list[str]]]  # phase, settings before tuning, settings that stay
-TRAININGS, RECORD = "trainings", "study.json"
+TRAININGS, RECORD, JOURNAL = "trainings", "study.json", "journal.log"
 KEPT = 12  # trainings of earlier phases that a study keeps on the disk for trials to come, for each worker
 LOOK = 1  # seconds between two looks at a trial that does not say yet whose it is
 UNMARKED = timedelta(seconds=10)  # after which a trial that does not say whose it is is a dead worker's
@@ -137,10 +137,18 @@ class Plan:
         )
 
 
+def has_begun(place: Path, address: str | None) -> bool:
+    """Whether the storage of a study is there, for who looks: to open one that is not would make it."""
+    if address is None:
+        return (place / JOURNAL).exists()
+    kind, _, file = address.partition(":///")
+    return not kind.startswith("sqlite") or Path(file.partition("?")[0]).exists()
+
+
 def storage_of(place: Path, address: str | None, first: bool = True) -> BaseStorage:
     """The database at an address, or the journal in a study's folder; `first`: look once more where a table appears."""
     if address is None:
-        journal = str(place / "journal.log")
+        journal = str(place / JOURNAL)
         return JournalStorage(JournalFileBackend(journal, lock_obj=JournalFileOpenLock(journal)))
     try:
         return RDBStorage(address)
