@@ -3,8 +3,11 @@
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
@@ -103,6 +106,24 @@ def test_a_half_written_line_waits_for_its_end(view: View, tmp_path: Path) -> No
         more.write(whole[9:] + "\n")
     view._listen()
     assert view.plain.terminal.getvalue() == "✗ late\n"
+
+
+def test_the_costs_of_a_large_grid_are_taken_in_whole(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a pipe holds, of which nothing is read before the process has ended."""
+    program = (
+        "import json; print(json.dumps({'trainings': [('ft', ('d', 'm', 'dae.cl.ft', str(n)), 1.5) for n in"
+        " range(5000)], 'others': {}}))"
+    )
+    usual = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **given: usual([sys.executable, "-c", program], **given))
+    view.configs = ["config.yaml"]
+    view.held = TemporaryFile(buffering=0)  # noqa: SIM115
+    view.take(record(LogEvent.RUN_INFO, stats={"ft": 5000, "total": 5000}))
+    assert view.counting is not None
+    assert view.counting.wait(timeout=60) == 0
+    view.take(record(None))
+    assert len(view.standing.remaining.costs["ft"]) == 5000
+    view.held = None  # standard error was not taken
 
 
 def test_time_left_follows_the_plan_and_what_trainings_took() -> None:

@@ -160,7 +160,8 @@ class View:
         self.held: IO[bytes] | None = None  # what is written on standard error while the run works
         self.left_over = b""
         self.configs: list[str] = []
-        self.counting: subprocess.Popen[str] | None = None  # the plan's costs
+        self.counting: subprocess.Popen[bytes] | None = None  # the plan's costs
+        self.costs: IO[bytes] | None = None  # what it prints: a file, for nobody empties a pipe before it has ended
         self.log = ""
         self.asked = 0.0  # when jobs were asked to stop, by a clock that only goes on
         self.ended = threading.Event()
@@ -209,8 +210,9 @@ class View:
                 *self.configs,
             ]
             with suppress(OSError):
+                self.costs = TemporaryFile()  # noqa: SIM115
                 self.counting = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                    command, stdin=subprocess.DEVNULL, stdout=self.costs, stderr=subprocess.DEVNULL
                 )
 
     def _job_begins(self, record: Any) -> None:
@@ -260,11 +262,12 @@ class View:
                 self._event("progress", {"rule": job.rule, "wildcards": dict(job.wildcards), **what})
         for line in self._held_lines():
             self._say(line)
-        if self.counting and self.counting.poll() is not None:
-            answer, self.counting.stdout = self.counting.stdout, None
-            with suppress(ValueError, KeyError, TypeError):
-                costs = json.loads(answer.read()) if answer else {}
+        if self.costs and self.counting and self.counting.poll() is not None:
+            with self.costs as answer, suppress(ValueError, KeyError, TypeError):
+                answer.seek(0)
+                costs = json.loads(answer.read())
                 self.standing.remaining.plans(costs["trainings"], costs["others"])
+            self.costs = None
 
     def _held_lines(self, all_of_it: bool = False) -> list[str]:
         if self.held is None:
