@@ -1,6 +1,7 @@
 """What a grid will cost: counts by hand, schedules by hand, and a plan of a real grid."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,6 +19,7 @@ from threephase.commands.cli import main
 from threephase.commands.view.remaining import key_of
 from threephase.data.store import Splits, rows_of_phase_1
 from threephase.encoders.encoder import load_encoder
+from threephase.errors import DataError
 from threephase.experiment.reading import load, read
 from threephase.experiment.recipe import Recipe
 from threephase.phases.contrastive import CL
@@ -32,7 +34,7 @@ from threephase.plan.report import Plan, Training, plan_of
 from threephase.plan.schedule import Job, finish, longest_chain, shown
 from threephase.plan.speed import BASELINE, Assumed, Measured
 from threephase.plan.work import Cell, Corpus, Shape, Work, checkpoint_bytes
-from threephase.settings.dataset import ExpectedRows, Limits
+from threephase.settings.dataset import SHOWN_ONLY, ExpectedRows, Limits
 
 PROJECT = Path(__file__).parents[2]
 DIAMOND = [Job("a", 1), Job("b", 5, ("a",)), Job("c", 2, ("a",)), Job("d", 2, ("a",)), Job("e", 1, ("b", "c"))]
@@ -305,6 +307,31 @@ def test_rows_fit_into_the_time_there_is(
         min(8, rows["validation"]) if rows["validation"] > 8 else None,
     )
     assert small.seconds <= found.seconds
+
+
+def test_a_plan_reads_no_test_text_and_takes_nothing_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source_csv: Path, dataset: Path, base_models: dict[str, Path]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load(grid(source_csv, base_models["bert"]))
+    made = layout.data("topics")
+    shutil.copytree(dataset, made)
+    described = json.loads((made / "dataset.json").read_text())
+    wanted = config.dataset_settings("topics").model_dump(mode="json", exclude=SHOWN_ONLY)
+    (made / "dataset.json").write_text(json.dumps(described | {"settings": wanted}))
+    (made / "test.parquet").write_bytes(b"nobody reads this")
+    with plan_of(config, 1, "t4") as found:
+        assert found.corpora["topics"].folder == made
+        assert found.corpora["topics"].rows["test"] == described["counts"]["test"]["rows"]
+        assert found.finish > 0
+    (made / "train.parquet").write_bytes(b"altered")
+    before = (made / "dataset.json").read_bytes()
+    with pytest.raises(DataError, match="altered since it was written"), plan_of(config, 1, "t4"):
+        pass
+    assert (made / "dataset.json").read_bytes() == before
+    with pytest.raises(DataError, match="altered"):
+        Splits(made).read("train")
+    assert not (made / "dataset.json").exists()  # who works has it made anew
 
 
 def test_the_shipped_number_of_epochs_is_that_of_equal_compute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

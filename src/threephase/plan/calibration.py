@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from threephase.artifacts.folders import looking
 from threephase.artifacts.provenance import peak_memory
 from threephase.errors import UserError
 from threephase.training.batches import Batches
@@ -133,7 +134,7 @@ def _pace(trial: dict[str, Any]) -> Pace:
         return replace(prepared, task=replace(shorter, validate=validate, collate=collate))
 
     started = time.perf_counter()
-    with TemporaryDirectory(prefix="threephase-plan-") as folder:
+    with looking(), TemporaryDirectory(prefix="threephase-plan-") as folder:
         run_phase(
             replace(phase, prepare=prepare), Path(trial["data"]), Path(trial["base"]),
             phase.settings(**trial["settings"]), 1, Path(folder) / "out", trial["phase"],

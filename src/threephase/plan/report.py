@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from threephase.artifacts import layout
-from threephase.artifacts.folders import COMPLETE, DATASET, ORIGIN, read_json, writing
+from threephase.artifacts.folders import COMPLETE, DATASET, ORIGIN, looking, read_json, writing
 from threephase.console import own_name
 from threephase.data.sources import read_source
 from threephase.data.splits import split
@@ -77,9 +77,11 @@ def plan_of(
         expected: count with the rows that datasets are known to have, where the copies at hand have fewer.
         missing: checkpoints that are there cost nothing.
 
+    Writes nothing to the results and takes nothing away, and reads no test text, but where a phase is told to.
+
     Raises UserError where texts or a base model must be downloaded first.
     """
-    with TemporaryDirectory(prefix="threephase-plan-") as folder:
+    with looking(), TemporaryDirectory(prefix="threephase-plan-") as folder:
         runs = config.runs()
         # The repeated splits of a dataset have as many rows each, but for one: the first stands for all.
         first = {layout.dataset_of(name): name for name in reversed(_first(runs, "dataset"))}

@@ -21,7 +21,7 @@ from threephase.method import masked_tokens
 from threephase.phases import contrastive
 from threephase.settings.common import Decoder, PhaseSettings
 from threephase.settings.contrastive import ContrastiveSettings, PairSettings
-from threephase.settings.dataset import ExpectedRows
+from threephase.settings.dataset import SPLITS, ExpectedRows
 from threephase.training.batches import passes
 
 SAMPLE = 2000  # texts whose tokens are counted
@@ -108,13 +108,11 @@ class Corpus:
 
     @classmethod
     def of(cls, folder: Path) -> "Corpus":
-        """The dataset in a folder of splits."""
+        """The dataset in a folder of splits, of which only the training texts are read: the others are counted."""
         data = Splits(folder)
-        splits = {name: data.read(name).texts for name in ("train", "validation", "test", "unlabelled")}
-        sample = np.random.default_rng(0).permutation(len(splits["train"]))[:SAMPLE]
-        return cls(
-            folder, {name: len(texts) for name, texts in splits.items()}, [splits["train"][row] for row in sample]
-        )
+        rows = {name: float(data.described["counts"][name]["rows"]) for name in SPLITS}
+        texts = data.read("train").texts
+        return cls(folder, rows, [texts[row] for row in np.random.default_rng(0).permutation(len(texts))[:SAMPLE]])
 
     def of_rows(self, rows: dict[str, float]) -> "Corpus":
         """With so many rows of each split."""
