@@ -13,7 +13,8 @@ from test_config import MINIMAL
 from threephase.data.splits import SplitData
 from threephase.errors import ConfigError, DataError
 from threephase.experiment.asked import Asked
-from threephase.experiment.foreseen import Sizes, sizes_of
+from threephase.experiment.config import Config
+from threephase.experiment.foreseen import Sizes, refuse_other_positive, sizes_of
 from threephase.experiment.reading import load
 from threephase.jobs.foresight import refuse_what_comes_late
 from threephase.settings.dataset import SHOWN_ONLY, DatasetSettings
@@ -155,6 +156,28 @@ def test_splits_without_a_pair_of_one_class_are_refused_before_a_phase_wants_one
     assert asked(1, 1, variants={"DAE+FT": ["dae", "ft"]})["raw"] == "earlier"
     selected = {"hyperparameters": {"default": {"cl": {"selection": "training"}}}}
     assert asked(4, 1, **selected)["raw"] == "earlier"
+
+
+def test_a_positive_class_is_one_of_the_level_that_each_variant_classifies(tmp_path: Path) -> None:
+    names = [["pets", "food"], ["cats", "dogs", "bread"]]
+    source = {"train": "rows.csv", "labels": ["coarse", "fine"]}
+
+    def config(positive: str, **changes: Any) -> Config:
+        dataset = {"source": source, "test_size": 2, "averaging": "binary", "positive": positive}
+        return load(MINIMAL | {"datasets": {"d": dataset}} | changes)
+
+    refuse_other_positive(config("cats"), "d", names)
+    refuse_other_positive(config("cats"), "d@r1f2", names)
+    with pytest.raises(DataError, match="`positive: pets` is no class of label level 2, which '3-Phase' classifies"):
+        refuse_other_positive(config("pets"), "d", names)
+    coarse = {"hyperparameters": {"default": {"ft": {"label_level": 1}}}}
+    refuse_other_positive(config("pets", **coarse), "d", names)
+    with pytest.raises(DataError, match=r"no class of label level 1, .* name one of pets, food"):
+        refuse_other_positive(config("cats", **coarse), "d", names)
+    rows = pd.DataFrame({"text": ["a", "b", "c", "d"], "label_0": [0, 0, 1, 1], "label_1": [0, 0, 1, 1]})
+    given = MINIMAL | {"datasets": {"d": {"source": source, "test_size": 2, "averaging": "binary", "positive": "pets"}}}
+    with pytest.raises(DataError, match="`positive: pets`"):
+        refuse_what_comes_late(given, "d", SplitData({"train": rows, "validation": rows}, names, {}))
 
 
 def test_the_job_that_makes_splits_looks_for_pairs_of_different_texts() -> None:

@@ -483,6 +483,11 @@ def layer(**settings: Any) -> dict[str, Any]:
         ({"grid": [{"seeds": list(range(10**5))}]}, "grid: 600,000 runs, of 20,000 at the most"),
         ({"datasets": {"d": {"source": {"train": "x"}, "splits": {"folds": 5, "repeats": 10**9}}}}, "at the most"),
         ({"datasets": {"d" * 101: {"source": {"train": "x"}, "test_size": 9}}}, "use 100 characters at the most"),
+        ({"variants": {"v": [{"ft": {"tag": "t" * 148}}]}}, "the name of a folder and have 151 bytes, of 150 at the"),
+        (
+            {"variants": {"v": ["dae", {"ft": {"tag": "é" * 80}}]}},
+            "and have 167 bytes, of 150 at the most; shorten its",
+        ),
         ({"variants": {"": ["ft"]}}, "variants: '' is no name that can be shown"),
         ({"variants": {"a\nb": ["ft"]}}, "is no name that can be shown; write one in one line"),
         (dataset(source={"train": "x", "labels": ["a", "a"]}), "column 'a' is named twice, as text or label"),

@@ -144,11 +144,24 @@ def test_one_word_chooses_tuned_values() -> None:
         ),
         ({"groups": {"baseline": {"tunes": "FTT"}}}, "unknown variant 'FTT'; did you mean 'FT'?"),
         ({"space": {"joint.lr": {"choices": [1]}}}, "no tuned variant has the phase of 'joint.lr'"),
+        ({"groups": {"g" * 101: {"tunes": "FT (tuned)"}}}, "use 100 characters at the most"),
     ],
 )
 def test_groups_that_cannot_be_are_refused(tuning: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said.replace("?", r"\?")):
         load(config(**tuning))
+
+
+@pytest.mark.parametrize("leak", [{"ft": {"stopping_split": "test"}}, {"dae": {"train_on_test": True}}])
+def test_a_study_of_phases_that_see_the_test_split_is_refused(leak: dict[str, Any]) -> None:
+    hyperparameters = {"default": leak}
+    with pytest.raises(ConfigError, match=r"tuning: a study never sees the test split, but '.*' on topics with tiny"):
+        load(config() | {"hyperparameters": hyperparameters})
+    load(config(enabled=False) | {"hyperparameters": hyperparameters})
+    apart = config(main=False, groups={"baseline": {"tunes": "FT (tuned)"}}) | {
+        "hyperparameters": {"default": {"dae": {"train_on_test": True}}}
+    }
+    load(apart)  # the study trains phase 3 alone
 
 
 def test_trials_share_earlier_phases_and_the_best_is_written(plan: Plan, tmp_path: Path) -> None:
@@ -177,19 +190,6 @@ def shown_studies_in(plan: Plan) -> str:
     return shown_studies(root)
 
 
-@pytest.fixture
-def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Have the training end like a killed process's after so many steps."""
-
-    def after(steps: int) -> None:
-        left = [steps]
-        usual = Training.forward
-
-        def forward(self: Training, batch: list[Any]) -> Any:
-            left[0] -= 1
-            if left[0] == 0:
-                raise KeyboardInterrupt
-            return usual(self, batch)
 @pytest.mark.parametrize("storage", [None, "sqlite:///{folder}/studies.db"])
 def test_who_looks_at_a_study_that_has_no_storage_makes_none(plan: Plan, tmp_path: Path, storage: str | None) -> None:
     address = storage and storage.format(folder=tmp_path)
@@ -203,6 +203,19 @@ def test_who_looks_at_a_study_that_has_no_storage_makes_none(plan: Plan, tmp_pat
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Have the training end like a killed process's after so many steps."""
+
+    def after(steps: int) -> None:
+        left = [steps]
+        usual = Training.forward
+
+        def forward(self: Training, batch: list[Any]) -> Any:
+            left[0] -= 1
+            if left[0] == 0:
+                raise KeyboardInterrupt
+            return usual(self, batch)
 
         monkeypatch.setattr(Training, "forward", forward)
 
@@ -298,6 +311,23 @@ def test_scores_on_validation_rows_can_be_the_objective(plan: Plan) -> None:
     assert all(0 <= value <= 1 for value in reported)  # what pruning looks at is the score, too
 
 
+@pytest.mark.parametrize("objective", ["loss", "accuracy", "f1"])
+def test_pruning_looks_at_the_objective_whatever_the_criterion_of_phase_3(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, objective: str
+) -> None:
+    told = Measured(loss=0.1, score=0.2, accuracy=0.3, f1=0.4)
+
+    def of_seed(plan: Plan, trial: int, steps: Any, seed: int, watch: Watch, *others: Any) -> float:
+        watch(1, told)
+        return 0.5
+
+    monkeypatch.setattr(study_module, "_of_seed", of_seed)
+    judged = replace(plan, settings=settings(objective=objective, trials=1))
+    run(judged)
+    (trial,) = finished(judged.open())
+    assert trial.intermediate_values == {1: getattr(told, objective)}
+
+
 def test_trials_are_judged_by_accuracy_on_a_seed_that_is_not_reported_unless_told_otherwise() -> None:
     given = TuningSettings()
     assert (given.objective, given.seeds) == ("accuracy", (101,))
@@ -324,23 +354,6 @@ def workers(plan: Plan, numbers: list[int]) -> list[subprocess.Popen[bytes]]:
     program.write_text(WORKER)
     command = [sys.executable, str(program), str(described)]
     return [subprocess.Popen([*command, str(number)], env=environment()) for number in numbers]
-@pytest.mark.parametrize("objective", ["loss", "accuracy", "f1"])
-def test_pruning_looks_at_the_objective_whatever_the_criterion_of_phase_3(
-    plan: Plan, monkeypatch: pytest.MonkeyPatch, objective: str
-) -> None:
-    told = Measured(loss=0.1, score=0.2, accuracy=0.3, f1=0.4)
-
-    def of_seed(plan: Plan, trial: int, steps: Any, seed: int, watch: Watch, *others: Any) -> float:
-        watch(1, told)
-        return 0.5
-
-    monkeypatch.setattr(study_module, "_of_seed", of_seed)
-    judged = replace(plan, settings=settings(objective=objective, trials=1))
-    run(judged)
-    (trial,) = finished(judged.open())
-    assert trial.intermediate_values == {1: getattr(told, objective)}
-
-
 
 
 @pytest.fixture(scope="module")

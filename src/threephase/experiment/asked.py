@@ -11,7 +11,7 @@ from threephase.data.packages import package_folder
 from threephase.data.places import at_home, hash_of_files, local_paths
 from threephase.errors import ConfigError, DataError
 from threephase.experiment.config import Config
-from threephase.experiment.foreseen import counted_sizes, refuse_no_pairs
+from threephase.experiment.foreseen import counted_sizes, refuse_no_pairs, refuse_other_positive
 from threephase.experiment.recipe import Probed, Recipe, Run, checkpoints_of
 from threephase.settings.base_model import BaseModelSettings
 from threephase.settings.dataset import SHOWN_ONLY, DatasetSettings, refuse_unknown_positive, refuse_unknown_sizes
@@ -493,6 +493,7 @@ def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], roo
     if there and (there["settings"] | resized, there.get("raw")) == (wanted, raw):
         try:
             refuse_unknown_positive(given.positive, there["label_names"])
+            refuse_other_positive(config, dataset, there["label_names"])
             for sizes in (given.class_sizes, given.test_class_sizes):
                 refuse_unknown_sizes(sizes or (), there["label_names"][-1])
             if all(there["settings"][key] == getattr(given, key) for key in resized):

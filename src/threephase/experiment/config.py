@@ -40,6 +40,7 @@ from threephase.settings.tuning import Group, TuningSettings
 # What a baseline sees of texts and labels, where it does not say so itself: as much as the reference's phase 3.
 AS_REFERENCE = frozenset(EncoderBaselineSettings.model_fields)
 LONGEST_NAME = 100  # characters of what becomes part of a path
+LONGEST_RECIPE = 150  # bytes: a file's name has 255, of which what is being written beside takes up to 100
 MOST_RUNS = 20_000  # of a grid, which is looked through before anything runs
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TAG = re.compile(r"\w+")
@@ -351,6 +352,19 @@ class Config(Settings):
         return self
 
     @model_validator(mode="after")
+    def _recipes_are_names(self) -> Self:
+        for variant in self.variants:
+            size = len(self.recipe_of(variant).encode())
+            if size > LONGEST_RECIPE:
+                raise ValueError(
+                    f"variants: '{variant}': its phases and tags become the name of a folder and have {size} bytes, of "
+                    f"{LONGEST_RECIPE} at the most; shorten its tags"
+                )
+        for name in self.tuning.groups:
+            path_part(name)
+        return self
+
+    @model_validator(mode="after")
     def _groups_are_apart(self) -> Self:
         if not self.tuned:
             return self
@@ -422,6 +436,21 @@ class Config(Settings):
                     place = f"{run.variant} on {run.dataset} with {run.model}: {recipe.phase}"
                     raise ValueError(f"{place}: {what}") from None
         return self
+
+    @model_validator(mode="after")
+    def _studies_see_no_test_rows(self) -> Self:
+        for run in self._cells:
+            for recipe in self._tried(run.recipe):
+                if self.phase_settings(run.dataset, run.model, recipe).sees_test:
+                    raise ValueError(
+                        f"tuning: a study never sees the test split, but '{recipe}' on {run.dataset} with {run.model} "
+                        "does, by `train_on_test` or `stopping_split`; drop that, or the tuning"
+                    )
+        return self
+
+    def _tried(self, recipe: Recipe) -> list[Recipe]:
+        """What the study trains whose values a recipe takes; nothing without one."""
+        return self.tuned_recipe(self.group_of(recipe)).prefixes if self.is_tuned(recipe) else []
 
     def _levels(self, dataset: str) -> int:
         source = self.datasets[dataset].source

@@ -3,7 +3,7 @@
 The job that makes the splits asks, and the workflow, as it is parsed, of splits that are there (DESIGN contract 10).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -65,6 +65,26 @@ def refuse_no_pairs(config: Config, dataset: str, sizes: Mapping[str, Sizes]) ->
             for split in _paired(settings):
                 if sizes[split].lack_a_pair(settings.label_fraction):
                     raise DataError(_no_pair(split, part, settings.label_fraction, sizes[split]))
+
+
+def refuse_other_positive(config: Config, dataset: str, label_names: Sequence[Sequence[str]]) -> None:
+    """Raise DataError where scores are those of a class that a variant does not tell from others.
+
+    `positive` may be a class of any label level, and each variant classifies one of them.
+    """
+    own = layout.dataset_of(dataset)
+    given = config.datasets[own]
+    if given.averaging != "binary":
+        return
+    for run in config.runs():
+        if layout.dataset_of(run.dataset) == own:
+            settings = config.phase_settings(own, run.model, run.recipe)
+            level = getattr(settings, "label_level", None) or len(label_names)
+            if level <= len(label_names) and given.positive not in label_names[level - 1]:
+                raise DataError(
+                    f"`positive: {given.positive}` is no class of label level {level}, which '{run.variant}' "
+                    f"classifies; name one of {', '.join(label_names[level - 1][:20])}, or change `label_level`"
+                )
 
 
 def _paired(settings: PairSettings) -> list[str]:

@@ -11,7 +11,9 @@ from threephase.data.splits import SplitData
 
 def refuse_what_comes_late(given: Mapping[str, Any], dataset: str, data: SplitData) -> None:
     """Raise DataError for splits that a later job of the config `given` could not work with."""
-    from threephase.experiment.foreseen import refuse_no_pairs, sizes_of
+    from threephase.experiment.foreseen import refuse_no_pairs, refuse_other_positive, sizes_of
     from threephase.experiment.reading import load
 
-    refuse_no_pairs(load(given), dataset, sizes_of(data))
+    config = load(given)
+    refuse_other_positive(config, dataset, data.label_names)
+    refuse_no_pairs(config, dataset, sizes_of(data))
