@@ -28,6 +28,7 @@ from threephase.settings.phases import PHASES
 from threephase.settings.tuning import PAPERS_SPACE, Parameter, TuningSettings, layer_of, part_of
 from threephase.training.loop import Training
 from threephase.training.task import Measured, Watch
+from threephase.tuning import owners
 from threephase.tuning import study as study_module
 from threephase.tuning.report import shown_studies, trial_table, write_report
 from threephase.tuning.study import (
@@ -399,7 +400,7 @@ def test_two_workers_share_a_study_and_a_killed_one_leaves_no_trial_hanging(
     (third,) = workers(plan, [1])
     assert second.wait() == 0
     assert third.wait() == 0
-    fail_stale_trials(study)
+    fail_stale_trials(study, plan.place)
     done = finished(study)
     assert len(done) == 10
     assert {trial.user_attrs["worker"] for trial in done} == {1, 2}
@@ -414,7 +415,7 @@ def test_of_two_workers_that_see_the_last_place_at_once_the_later_gives_it_back(
     others, usual = plan.open(), optuna.Study.ask
 
     def ask(study: optuna.Study) -> optuna.Trial:
-        usual(others).set_user_attr("worker", 2)  # between this worker's look and its trial
+        mark(usual(others), plan, 2)  # between this worker's look and its trial
         return usual(study)
 
     monkeypatch.setattr(optuna.Study, "ask", ask)
@@ -436,13 +437,63 @@ def test_a_worker_that_was_killed_before_it_marked_its_trial_does_not_leave_the_
     assert len(run(plan)) == 1
 
 
+def mark(trial: optuna.Trial, plan: Plan, worker: int, **other: Any) -> None:
+    """As a worker in the plan's folder does, but for what is said otherwise."""
+    trial.set_user_attr("owner", owners.here(plan.place, worker) | other)
+    trial.set_user_attr("worker", worker)
+
+
+def test_of_two_workflows_in_one_database_neither_ends_the_others_trials(plan: Plan, tmp_path: Path) -> None:
+    """Two clones of one config have one study, and a worker 1 each."""
+    database = settings(storage=f"sqlite:///{tmp_path}/studies.db")
+    mine, other = (replace(plan, settings=database, folder=tmp_path / name) for name in ("mine", "other"))
+    study = mine.open()
+    other.open()
+    elsewhere = {"machine": "another"}
+    started_again = {"machine": "another", "process": 7}  # a cluster had this worker on another machine before
+    for of, worker, more in [
+        (other, 1, {}), (other, 1, elsewhere), (mine, 2, elsewhere), (mine, 1, started_again),
+        (other, 1, {"started": 0.0}),
+    ]:  # fmt: skip
+        mark(study.ask(), of, worker, **more)
+    running, gone = TrialState.RUNNING, TrialState.FAIL
+    fail_stale_trials(study, mine.place, worker=1)
+    assert [trial.state for trial in study.get_trials()] == [running, running, running, gone, gone]
+    fail_stale_trials(study, mine.place)
+    assert [trial.state for trial in study.get_trials()] == [running, running, gone, gone, gone]
+
+
+def test_a_folder_keeps_its_name_and_a_copy_has_another(tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    name = owners.home_of(tmp_path / "study")
+    assert owners.home_of(tmp_path / "study") == name
+    shutil.copytree(tmp_path / "study", tmp_path / "copy")
+    assert owners.home_of(tmp_path / "copy") != name
+    (tmp_path / "study").rename(tmp_path / "moved")
+    assert owners.home_of(tmp_path / "moved") == name
+    assert [path.name for path in (tmp_path / "moved").iterdir()] == [owners.HOME]
+
+
+def test_a_trial_that_was_taken_away_ends_no_worker(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+
+    def of_seed(plan: Plan, number: int, *others: Any) -> float:
+        if not taken:
+            taken.append(number)
+            plan.open().tell(number, state=TrialState.FAIL)
+        return 0.5
+
+    monkeypatch.setattr(study_module, "_of_seed", of_seed)
+    assert run(replace(plan, settings=settings(trials=1)))["value"].tolist() == [0.5]
+
+
 def test_a_stale_trial_that_two_workers_see_fails_once(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     study = plan.open()
-    study.ask().set_user_attr("worker", 1)
+    mark(study.ask(), plan, 1)
     seen = study.get_trials()
-    fail_stale_trials(study, worker=1)
+    fail_stale_trials(study, plan.place, worker=1)
     monkeypatch.setattr(optuna.Study, "get_trials", lambda *_, **__: seen)  # the other looked before that
-    fail_stale_trials(study, worker=1)
+    fail_stale_trials(study, plan.place, worker=1)
     monkeypatch.undo()
     assert [trial.state for trial in study.get_trials()] == [TrialState.FAIL]
 
@@ -471,18 +522,18 @@ def test_a_database_that_is_not_there_is_one_line_without_its_password(plan: Pla
 
 def test_only_trials_of_a_dead_worker_fail(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     study = plan.open()
-    study.ask().set_user_attr("worker", 1)
+    mark(study.ask(), plan, 1)
     study.ask()  # another worker, which has not said yet that it is its own
 
     def running() -> int:
         return len(study.get_trials(states=(TrialState.RUNNING,)))
 
-    fail_stale_trials(study, worker=2)
+    fail_stale_trials(study, plan.place, worker=2)
     assert running() == 2
-    fail_stale_trials(study, worker=1)
+    fail_stale_trials(study, plan.place, worker=1)
     assert running() == 1
     monkeypatch.setattr(study_module, "UNMARKED", timedelta(0))  # long enough ago: its worker was killed
-    fail_stale_trials(study, worker=1)
+    fail_stale_trials(study, plan.place, worker=1)
     assert running() == 0
     assert finished(study) == []
 

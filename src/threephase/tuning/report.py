@@ -44,7 +44,7 @@ def write_report(plan: Plan, out: Path) -> dict[str, Any]:
     Raises UserError where no trial came to a value.
     """
     study = plan.open()
-    fail_stale_trials(study)
+    fail_stale_trials(study, plan.place)
     done = finished(study)
     best = best_of(done, plan.maximised)
     if best is None:

@@ -44,6 +44,7 @@ from threephase.settings.phases import PHASES as SETTINGS
 from threephase.settings.tuning import Parameter, TuningSettings, layer_of, part_of
 from threephase.training.states import forget
 from threephase.training.task import Measured, Watch
+from threephase.tuning.owners import here, home_of, is_stale
 
 logger = logging.getLogger(__name__)
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -55,7 +56,7 @@ LOOK = 1  # seconds between two looks at a trial that does not say yet whose it 
 UNMARKED = timedelta(seconds=10)  # after which a trial that does not say whose it is is a dead worker's
 SPARED = 300  # seconds since its last use during which a training stays in any case: somebody may be reading it
 # What a trial's user attributes are called. A trial that failed without a reason was cut short, and does not count.
-REASON, WORKER, TRAINED, REUSED = "reason", "worker", "trained", "reused"
+REASON, OWNER, WORKER, TRAINED, REUSED = "reason", "owner", "worker", "trained", "reused"
 
 
 @dataclass(frozen=True)
@@ -170,21 +171,24 @@ def _has_ended(trial: FrozenTrial) -> bool:
     return with_reason or trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
 
 
-def fail_stale_trials(study: optuna.Study, worker: int | None = None) -> None:
-    """Have no trial running that a dead worker left; of all workers where none is named.
+def fail_stale_trials(study: optuna.Study, place: Path, worker: int | None = None) -> None:
+    """Have no trial running that a dead worker of the study's folder left; of all its workers where none is named.
 
-    A trial that does not say yet whose it is may be one that another worker has just asked for. Its worker says so at
-    once, or was killed before it could.
+    Trials of other folders, which may meet in one database, stay unless their process on this machine is gone
+    (`tuning.owners`). A trial that does not say yet whose it is may be one that another worker has just asked for. Its
+    worker says so at once, or was killed before it could.
     """
+    home = home_of(place)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if worker is None or trial.user_attrs.get(WORKER) == worker or _is_nobodys(trial):
+        owner = trial.user_attrs.get(OWNER)
+        if is_stale(owner, home, worker) if owner else _is_nobodys(trial):
             with suppress(UpdateFinishedTrialError):  # another worker sees it too, now or a moment ago
                 study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 
 def _is_nobodys(trial: FrozenTrial) -> bool:
     asked = trial.datetime_start or datetime.now()
-    return WORKER not in trial.user_attrs and datetime.now() - asked > UNMARKED
+    return OWNER not in trial.user_attrs and datetime.now() - asked > UNMARKED
 
 
 def work(plan: Plan, worker: int, save_every: float, unfinished: Path) -> int:
@@ -194,13 +198,13 @@ def work(plan: Plan, worker: int, save_every: float, unfinished: Path) -> int:
     """
     study = plan.open()
     while True:
-        fail_stale_trials(study, worker)
+        fail_stale_trials(study, plan.place, worker)
         done = finished(study)
         others = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         if _hours(done) >= (plan.settings.hours or np.inf):
             return len(done)
         if len(done) + len(others) >= plan.settings.trials:
-            if len(done) >= plan.settings.trials or all(WORKER in trial.user_attrs for trial in others):
+            if len(done) >= plan.settings.trials or all(OWNER in trial.user_attrs for trial in others):
                 return len(done)
             time.sleep(LOOK)  # whose the other is shows within UNMARKED; a dead worker's gives its place back
             continue
@@ -210,12 +214,17 @@ def work(plan: Plan, worker: int, save_every: float, unfinished: Path) -> int:
         trial = study.ask()
         try:
             trial.set_user_attr(WORKER, worker)
+            trial.set_user_attr(OWNER, here(plan.place, worker))
         except UpdateFinishedTrialError:  # this process slept, and another worker took it for dead
             continue
         if _is_beyond(study, trial.number, plan.settings.trials):
             study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             continue
-        _attempt(study, trial, plan, save_every, unfinished)
+        try:
+            _attempt(study, trial, plan, save_every, unfinished)
+        except UpdateFinishedTrialError:  # taken for dead meanwhile: what it found does not count
+            logger.warning("trial %d was ended by another worker", trial.number)
+            continue
         _say(study, plan)
         _tidy(plan)
 
@@ -236,12 +245,12 @@ def _attempt(study: optuna.Study, trial: Trial, plan: Plan, save_every: float, u
     for known in finished(study):
         if known.params == trial.params and known.state == TrialState.COMPLETE:
             trial.set_user_attr(REUSED, len(plan.steps) * len(plan.settings.seeds))
-            study.tell(trial, known.value)
+            study.tell(trial, known.value, skip_if_finished=True)
             return
     try:
-        study.tell(trial, _objective(trial, plan, layer, save_every, unfinished))
+        study.tell(trial, _objective(trial, plan, layer, save_every, unfinished), skip_if_finished=True)
     except optuna.TrialPruned:
-        study.tell(trial, state=TrialState.PRUNED)
+        study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
     except _FailedTrialError as failure:
         _fail(study, trial, str(failure))
     except Exception as error:
@@ -254,7 +263,7 @@ def _attempt(study: optuna.Study, trial: Trial, plan: Plan, save_every: float, u
 def _fail(study: optuna.Study, trial: Trial, reason: str) -> None:
     logger.info("trial failed: %s", reason)
     trial.set_user_attr(REASON, reason)
-    study.tell(trial, state=TrialState.FAIL)
+    study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
 
 class _FailedTrialError(Exception):
@@ -394,6 +403,8 @@ def _hours(trials: list[FrozenTrial]) -> float:
 def _say(study: optuna.Study, plan: Plan) -> None:
     """A line on the trial that ended, for the person who waits."""
     done = finished(study)
+    if not done:  # its only trial was taken away
+        return
     print(f"  {plan.title} · {progress(done, plan.settings.trials, plan.maximised)}", file=console.terminal, flush=True)
 
 
