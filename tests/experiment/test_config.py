@@ -406,6 +406,19 @@ def test_variants_that_only_a_table_of_effects_compares_are_none_of_table_4() ->
     assert alone.ablation_variants == ["DAE+FT", "CL+FT"]
 
 
+def test_the_reference_stands_in_every_table_that_compares_with_it_wherever_it_runs() -> None:
+    """3-Phase runs for a table of effects alone, and is not named among the main variants."""
+    effects = {"effects": {"q": {"title": "Q", "against": {"FT": ["3-Phase"]}}}}
+    grid = [{"seeds": [1], "variants": ["No Imb.", "FT"]}, {"seeds": [1], "effects": ["q"]}]
+    config = load(MINIMAL | {"grid": grid, "tables": effects})
+    assert config.reference == "3-Phase"
+    assert config.ablation_variants == ["3-Phase", "No Imb.", "FT"]
+    assert load(MINIMAL | {"tables": {"main": ["FT"]}}).main_variants == ["3-Phase", "FT"]
+    assert load(MINIMAL | {"tables": {"reference": "No Imb."}}).main_variants == ["No Imb.", "3-Phase", "FT"]
+    first = load(MINIMAL | {"tables": {"main": ["FT", "3-Phase"]}})
+    assert first.main_variants == ["FT", "3-Phase"]
+
+
 @pytest.mark.parametrize(
     ("tables", "said"),
     [

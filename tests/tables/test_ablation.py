@@ -1,5 +1,6 @@
 """The figure of Table 4: which comparisons it shows, and that it is there where there are none."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +33,11 @@ def test_the_figure_has_the_comparisons_of_the_table_and_what_saw_the_same_but_n
     assert (of_ft.variant, of_ft.dataset, of_ft.baseline) == ("FT", "D", "3-Phase")
     assert of_ft.comparison is table.cells[0][1].comparison
     assert (same.variant, same.comparison) == ("No Imb.", None)
+
+
+def test_a_table_without_a_column_of_the_reference_has_no_comparison() -> None:
+    others = replace(shown(RUNS), variants=["FT", "No Imb."], cells=[shown(RUNS).cells[0][1:3]])
+    assert effects_of(others, "3-Phase") == []
 
 
 @pytest.mark.parametrize("runs", [RUNS, RUNS[:1]])

@@ -195,7 +195,8 @@ class TableSettings(Settings):
         None,
         min_length=1,
         description="Variants of Tables 3, 6 and 7; where absent 3-Phase, Joint and FT, or all if none of these has "
-        "runs. Baselines with runs stand in every table, after the others.",
+        "runs. The reference stands before them where they do not name it; baselines with runs stand in every table, "
+        "after the others.",
     )
     equivalence: Annotated[float, Field(gt=0.0)] = Field(
         0.5,
@@ -492,16 +493,24 @@ class Config(Settings):
 
     @property
     def main_variants(self) -> list[str]:
-        """The variants of Tables 3, 6 and 7 that have runs, baselines last."""
+        """The variants of Tables 3, 6 and 7 that have runs, baselines last.
+
+        The reference is among them, for without its runs nothing could be measured by it.
+        """
         baselines = [variant for variant in self._run_variants if self.is_baseline(variant)]
-        return [*self._standing_for(self.tables.main or ["3-Phase", "Joint", "FT"]), *baselines]
+        named = self._standing_for(self.tables.main or ["3-Phase", "Joint", "FT"])
+        return [*([] if self.reference in named else [self.reference]), *named, *baselines]
 
     @property
     def ablation_variants(self) -> list[str]:
-        """The variants of Table 4: all, without those that run only to be compared in tables of effects."""
+        """The variants of Table 4: all, without those that run only to be compared in tables of effects.
+
+        The reference, which the others are compared with, stands there wherever it runs.
+        """
         blocks = [block for block in self.grid if not block.effects]
         asked = {run.variant for run in runs_of(blocks, self.datasets, self.models, self.variants, {})}
-        return [variant for variant in self.variants if variant in asked] or list(self.variants)
+        shown = {*(asked or self.variants), self.reference}
+        return [variant for variant in self.variants if variant in shown]
 
     def _standing_for(self, names: list[str]) -> list[str]:
         """Those of the variants of phases that have runs; all that have where none of them has."""

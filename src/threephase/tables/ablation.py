@@ -10,11 +10,14 @@ TITLE = "Ablations"
 
 
 def effects_of(table: Table, reference: str) -> list[Effect]:
-    """The comparisons of a table's first score with the reference; baselines, none of the paper's methods, apart."""
+    """The comparisons of a table's first score with the reference; baselines, none of the paper's methods, apart.
+
+    There are none where the reference has no cell.
+    """
     found = []
     for (dataset, model, *_), cells in zip(table.heads, table.cells, strict=True):
         of = dict(zip(table.variants, cells[: len(table.variants)], strict=True))
-        base = of[reference]
+        base = of.get(reference)
         found += [
             Effect(dataset, model, reference, variant, cell.n, base.mean, cell.mean, cell.comparison, {})
             for variant, cell in of.items()
