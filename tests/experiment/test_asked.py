@@ -190,6 +190,18 @@ def test_the_job_that_makes_splits_looks_for_pairs_of_different_texts() -> None:
     refuse_what_comes_late(MINIMAL, "d", whole)
 
 
+def test_datasets_are_shared_by_what_is_compared_with_the_reference(tmp_path: Path) -> None:
+    """A base model without it shares none; where the main variants do not name it, it takes part all the same."""
+    datasets = dict.fromkeys("abc", *MINIMAL["datasets"].values())
+    others = {"seeds": [1], "variants": ["No Imb.", "FT"]}
+    grid = [{**others, "models": ["m"]}, {"seeds": [1], "models": ["n"], "datasets": ["a"]}]
+    main = {"main": ["No Imb.", "FT"], "reference": "3-Phase"}
+    assert asked_of(tmp_path, datasets=datasets, grid=grid, tables=main).shared_datasets() == 1
+    everywhere = asked_of(tmp_path, datasets=datasets, tables=main)
+    assert everywhere.shared_datasets() == 3
+    assert {run.variant for run in everywhere.runs_of(everywhere.config.main_variants)} == {"3-Phase", "No Imb.", "FT"}
+
+
 def test_what_a_job_would_find_is_found_before(tmp_path: Path) -> None:
     """A package that is not there, and a positive class that splits which are made have not."""
     for source, said in [

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from threephase.errors import CheckpointError
 from threephase.tables import over_datasets as module
 from threephase.tables.over_datasets import compare_over_datasets, write_over_datasets
 
@@ -56,6 +55,25 @@ def test_table_and_diagram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert numbers.loc["3-Phase", "p_holm"] == pytest.approx(3 * 2 / 64, abs=1e-5)
     assert r"M \& Co" in (tmp_path / "over_datasets.tex").read_text()
     assert (tmp_path / "over_datasets.png").read_bytes().startswith(b"\x89PNG")
-    monkeypatch.setattr(module, "collect", lambda *_: rows(4))
-    with pytest.raises(CheckpointError, match="no base model has these variants on 5 datasets"):
-        write_over_datasets(**given)
+
+
+def test_a_failed_variant_on_one_of_five_datasets_leaves_an_empty_table_that_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = rows(5)
+    failed.loc[(failed["dataset"] == "d4") & (failed["variant"] == "Joint"), "failed"] = "the loss is nan"
+    monkeypatch.setattr(module, "collect", lambda *_: failed.assign(split=""))
+    given: dict[str, Any] = {
+        "runs": [("d0", "m", "FT", 1, "ft")], "asked": {}, "missing": 0, "variants": VARIANTS, "region": 0.5,
+        "titles": {"m": "M"}, "stem": tmp_path / "over_datasets",
+    }  # fmt: skip
+    assert write_over_datasets(**given, reference="3-Phase") == {}
+    reading = (tmp_path / "over_datasets.md").read_text()
+    assert "nothing to compare. It takes 3-Phase and another variant of one base model" in reading
+    assert "on 5 datasets; M has 3-Phase, Joint, FT on 4." in reading
+    assert "Joint on d4 with M, seed 1 (the loss is nan)" in reading
+    assert pd.read_csv(tmp_path / "over_datasets.csv").empty
+    assert (tmp_path / "over_datasets.png").read_bytes().startswith(b"\x89PNG")
+    assert "nothing to compare" in (tmp_path / "over_datasets.svg").read_text()
+    write_over_datasets(**given, reference="other")
+    assert "M has 3-Phase, Joint, FT on 4, and no other." in (tmp_path / "over_datasets.md").read_text()

@@ -384,7 +384,7 @@ class Asked:
         return {key: value for key, value in table.items() if key not in ("probed", "probe_code", "expected")}
 
     def shared_datasets(self) -> int:
-        """The most datasets that a base model has all its main variants on, two or more.
+        """The most datasets that a base model has all its main variants on, the reference and at least one more.
 
         The repeated splits of a dataset are one. With `tables: {partial: true}` only those that have been evaluated
         count.
@@ -392,7 +392,8 @@ class Asked:
         datasets: dict[str, dict[str, set[str]]] = {}
         for run in self.runs_of(self.config.main_variants):
             datasets.setdefault(run.model, {}).setdefault(run.variant, set()).add(layout.dataset_of(run.dataset))
-        shared = [set.intersection(*of.values()) for of in datasets.values() if len(of) > 1]
+        reference = self.config.reference
+        shared = [set.intersection(*of.values()) for of in datasets.values() if len(of) > 1 and reference in of]
         return max(map(len, shared), default=0)
 
     def audited(self) -> list[str]:

@@ -9,7 +9,6 @@ import pandas as pd
 from threephase.artifacts.figures import save_figure, without_screen
 from threephase.artifacts.inert import as_csv
 from threephase.artifacts.layout import RESULTS
-from threephase.errors import CheckpointError
 from threephase.evaluation.results import Asked, collect, failures
 from threephase.evaluation.statistics import LEAST_DATASETS
 from threephase.evaluation.statistics.datasets import Chances, OverDatasets, over_datasets
@@ -33,13 +32,23 @@ def compare_over_datasets(
         reference: the variant that others are compared with.
         region: differences within ± this share count as none.
     """
+    return {
+        model: over_datasets(scores, reference, region)
+        for model, scores in shared_scores(results, variants).items()
+        if len(scores) >= LEAST_DATASETS and reference in scores and len(scores.columns) > 1
+    }
+
+
+def shared_scores(results: pd.DataFrame, variants: list[str]) -> dict[str, pd.DataFrame]:
+    """Mean scores by base model: a column for each variant with a run, a row for each dataset that all of these have.
+
+    Arguments as for `compare_over_datasets`; a run that failed is none.
+    """
     there = results[results["failed"].isna() & results["variant"].isin(variants)]
     found = {}
     for model, rows in there.groupby("model", sort=False):
         means = rows.pivot_table(index="dataset", columns="variant", values=SCORE, aggfunc="mean", sort=False)
-        scores = means[[variant for variant in variants if variant in means]].dropna()
-        if len(scores) >= LEAST_DATASETS and reference in scores and len(scores.columns) > 1:
-            found[model] = over_datasets(scores, reference, region)
+        found[model] = means[[variant for variant in variants if variant in means]].dropna()
     return found
 
 
@@ -56,20 +65,12 @@ def write_over_datasets(
 ) -> dict[str, OverDatasets]:
     """Join some runs and write table (.csv, .md, .tex) and diagram (.svg, .png); arguments as for `write_table`.
 
-    Raises CheckpointError where no base model has all variants on 5 datasets yet.
+    Failed runs are a result: where they leave no base model enough datasets, the table is empty and says why.
     """
     results = collect([Run(*run) for run in runs], asked, root)
     found = compare_over_datasets(results, variants, reference, region / 100)
-    if not found:
-        raise CheckpointError(
-            f"{stem}: no base model has these variants on {LEAST_DATASETS} datasets; run the grid first"
-        )
-    caption = " ".join(
-        filter(
-            None,
-            [_caption(found, reference, region, titles), leaks(results), partial(missing, len(runs))],
-        )
-    )
+    says = _caption(found, reference, region, titles) if found else _why_empty(results, variants, reference, titles)
+    caption = " ".join(filter(None, [says, leaks(results), partial(missing, len(runs))]))
     _write_table(found, reference, caption, [failures(results, titles)], titles, stem)
     _draw(found, titles, stem)
     return found
@@ -90,6 +91,19 @@ def _caption(found: dict[str, OverDatasets], reference: str, region: float, titl
     )
 
 
+def _why_empty(results: pd.DataFrame, variants: list[str], reference: str, titles: dict[str, str]) -> str:
+    """What the table would take, and what each base model has of it."""
+    told = "; ".join(
+        f"{titles.get(model, model)} has {', '.join(scores)} on {len(scores)}"
+        f"{'' if reference in scores else f', and no {reference}'}"
+        for model, scores in shared_scores(results, variants).items()
+    )
+    return (
+        f"Variants over datasets: nothing to compare. It takes {reference} and another variant of one base model, with "
+        f"runs that did not fail of all its variants on {LEAST_DATASETS} datasets; {told or 'there is no such run'}."
+    )
+
+
 def _write_table(
     found: dict[str, OverDatasets],
     reference: str,
@@ -107,7 +121,8 @@ def _write_table(
             }
             for model, of in found.items()
             for variant, rank in of.ranks.sort_values().items()
-        ]
+        ],
+        columns=["model", "variant", "n", "rank", "p_holm", *Chances._fields],
     )  # fmt: skip
     heads = ["Base model", "Variant", "Datasets", "Mean rank", "p (Holm)", "Better", "Equivalent", "Worse"]
     rows = [
@@ -126,9 +141,12 @@ def _draw(found: dict[str, OverDatasets], titles: dict[str, str], stem: Path) ->
     pyplot = without_screen()
     import scikit_posthocs
 
-    most = max(len(of.ranks) for of in found.values())
-    figure, axes = pyplot.subplots(len(found), 1, figsize=(8, len(found) * (1.2 + 0.22 * most)), squeeze=False)
-    for axis, (model, of) in zip(axes[:, 0], found.items(), strict=True):
+    most, parts = max((len(of.ranks) for of in found.values()), default=0), max(len(found), 1)
+    figure, axes = pyplot.subplots(parts, 1, figsize=(8, parts * (1.2 + 0.22 * most)), squeeze=False)
+    if not found:
+        axes[0, 0].set_title("Variants over datasets: nothing to compare", fontsize=9)
+        axes[0, 0].set_axis_off()
+    for axis, (model, of) in zip(axes[:, 0], found.items(), strict=False):
         shown = {variant: typeset.in_figure(variant) for variant in of.ranks.index}
         scikit_posthocs.critical_difference_diagram(
             of.ranks.rename(shown), of.pairs.rename(index=shown, columns=shown), ax=axis
