@@ -388,6 +388,27 @@ def test_the_published_figures_are_audited_where_the_grid_has_a_dataset_of_the_p
 GRIDS = {"variants": {"DAE+FT": ["dae", "ft"], "CL+FT": ["cl", "ft"]}, "grid": [{"seeds": [1]}]}
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"variants": {"FT": ["ft"], "Coarse": [{"ft": {"tag": "coarse", "label_level": 1}}]}},
+         "Coarse with m on d: label_level 1, but FT with m has 2, and tables compare them on the same labels; give "),
+        ({"variants": {"FT": ["ft"], "Centroid": {"baseline": "centroid", "tag": "coarse", "label_level": 1}}},
+         "Centroid with m on d: label_level 1, but FT with m has 2"),
+        ({"hyperparameters": {"models": {"n": {"ft": {"label_level": 1}}}}}, "3-Phase with n on d: label_level 1, but"),
+    ],
+)  # fmt: skip
+def test_all_variants_of_a_dataset_predict_one_label_level(changes: dict[str, Any], said: str) -> None:
+    """Of two levels the deepest is the second, whether a variant names it or not."""
+    labels = {"datasets": {"d": {"source": {"train": "x", "labels": ["coarse", "fine"]}, "test_size": 2}}}
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        load(MINIMAL | labels | changes)
+    fine = {"FT": ["ft"], "Fine": [{"ft": {"tag": "fine", "label_level": 2}}]}
+    assert len(load(MINIMAL | labels | {"variants": fine}).runs()) == 4
+    coarse = {"hyperparameters": {"datasets": {"d": {"ft": {"label_level": 1}}}}}
+    assert load(MINIMAL | labels | coarse).phase_settings("d", "m", "ft").label_level == 1
+
+
 def test_one_variant_measures_the_others_whatever_variants_there_are() -> None:
     assert (load(MINIMAL).reference, load(MINIMAL).main_variants) == ("3-Phase", ["3-Phase", "FT"])
     without = load(MINIMAL | GRIDS)

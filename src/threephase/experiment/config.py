@@ -453,6 +453,22 @@ class Config(Settings):
         """What the study trains whose values a recipe takes; nothing without one."""
         return self.tuned_recipe(self.group_of(recipe)).prefixes if self.is_tuned(recipe) else []
 
+    @model_validator(mode="after")
+    def _datasets_have_one_label_level(self) -> Self:
+        """Tables compare the variants of a dataset on the same labels, with all of its base models."""
+        first: dict[str, tuple[str, int]] = {}
+        for run in self._cells:
+            wanted = self.phase_settings(run.dataset, run.model, run.recipe).label_level
+            level, place = wanted or self._levels(run.dataset), f"{run.variant} with {run.model}"
+            other, others_level = first.setdefault(run.dataset, (place, level))
+            if level != others_level:
+                raise ValueError(
+                    f"{place} on {run.dataset}: label_level {level}, but {other} has {others_level}, and tables "
+                    "compare them on the same labels; give both the same, or each level a config with a `name` of its "
+                    "own"
+                )
+        return self
+
     def _levels(self, dataset: str) -> int:
         source = self.datasets[dataset].source
         return len(source.labels if self.data_root is None else source.copy_columns.labels)
