@@ -1,9 +1,11 @@
 """Titles and names are plain text to Markdown, LaTeX and matplotlib."""
 
+from pathlib import Path
+
 import matplotlib
 import pytest
 
-from threephase.tables.typeset import in_figure, latex, markdown, tex
+from threephase.tables.typeset import in_figure, latex, markdown, tex, write
 
 HOSTILE = r"$\undefined$ \input{/etc/passwd} a^2 ~b~ 50% #1 & x_1 {y} | z <b>"
 
@@ -41,3 +43,13 @@ def test_a_title_is_drawn_as_it_is(title: str) -> None:
     assert not formula
     assert shown == " ".join(title.split())
     pyplot.close(figure)
+
+
+def test_names_that_differ_behind_a_dot_are_files_of_their_own(tmp_path: Path) -> None:
+    for name in ("v1.0", "v1.1"):
+        write(tmp_path / name, f"numbers of {name}", f"reading of {name}", f"paper of {name}")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        f"{name}.{ending}": f"{what} of {name}"
+        for name in ("v1.0", "v1.1")
+        for ending, what in {"csv": "numbers", "md": "reading", "tex": "paper"}.items()
+    }

@@ -22,7 +22,7 @@ def without_screen() -> Any:
 
 
 def save_figure(figure: "Figure", stem: Path) -> None:
-    """Write a figure as `stem`.svg and `stem`.png.
+    """Write a figure as `stem`.svg and `stem`.png; a dot in its name stays.
 
     Left to itself, an svg says when it was made and names its parts by a salt that is drawn for every file. Its words
     stay words, and what is behind it shows through: a page of any colour can take it in.
@@ -33,7 +33,7 @@ def save_figure(figure: "Figure", stem: Path) -> None:
     figure.set_layout_engine(None)
     around = figure.get_tightbbox().padded(matplotlib.rcParams["savefig.pad_inches"])
     style = {"svg.hashsalt": "threephase", "svg.fonttype": "none"}
-    with matplotlib.rc_context(style), writing_file(stem.with_suffix(".svg")) as beside:
+    with matplotlib.rc_context(style), writing_file(stem.with_name(f"{stem.name}.svg")) as beside:
         figure.savefig(beside, metadata={"Date": None}, bbox_inches=around, transparent=True)
-    with writing_file(stem.with_suffix(".png")) as beside:
+    with writing_file(stem.with_name(f"{stem.name}.png")) as beside:
         figure.savefig(beside, dpi=DPI, bbox_inches=around)

@@ -95,7 +95,7 @@ def symbols(text: str) -> str:
 
 
 def write(stem: Path, numbers: str, reading: str, paper: str) -> None:
-    """Write a table as `stem`.csv (numbers), .md (for reading) and .tex (for papers)."""
+    """Write a table as `stem`.csv (numbers), .md (for reading) and .tex (for papers); a dot in its name stays."""
     for ending, content in ((".csv", numbers), (".md", reading), (".tex", paper)):
-        with writing_file(stem.with_suffix(ending)) as beside:
+        with writing_file(stem.with_name(f"{stem.name}{ending}")) as beside:
             beside.write_text(content, encoding="utf-8")
