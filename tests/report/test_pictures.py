@@ -86,6 +86,16 @@ def test_rare_classes_are_marked(runs: Runs) -> None:
     assert numbers.loc[4, "3-Phase"] == 0.5
 
 
+def test_a_variant_that_is_called_rare_leaves_the_marks_of_rare_classes_alone(runs: Runs) -> None:
+    renamed = runs.results.replace({"variant": {"FT": "rare"}})
+    picture = class_recalls(replace(runs, results=renamed, variants=["3-Phase", "rare"]))
+    assert picture is not None
+    numbers = picture.numbers.set_index("train")
+    assert numbers["rare"].to_dict() == {24: False, 12: False, 4: True}
+    assert "recall_rare" in numbers
+    picture.draw(Figure())
+
+
 def test_class_sizes_are_those_of_the_correction(runs: Runs) -> None:
     picture = class_sizes(runs)
     assert picture is not None

@@ -2,12 +2,16 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pytest
 
 from threephase.evaluation.predictions import Predictions
 from threephase.evaluation.statistics.bootstrap import Scoring
-from threephase.tables.classes import class_table, recalls
+from threephase.tables import classes as module
+from threephase.tables.classes import class_table, column_of, recalls, write_classes
 
 TRUTH = np.array([0, 0, 0, 0, 1, 1, 2, 2])
 PREDICTIONS = Predictions(
@@ -40,6 +44,34 @@ def test_the_classes_that_the_reference_finds_least_come_first_with_their_rows()
     assert table["Joint"].isna().all()
     without = class_table({("d", "m"): PREDICTIONS}, ["FT", "3-Phase"], "Joint")
     assert without["class"].tolist() == ["money", "sport", "music"]
+
+
+@pytest.mark.parametrize("name", ["test", "train", "class", "dataset", "model", "rare", "recall_test"])
+def test_a_variant_that_is_called_like_a_column_leaves_that_column_alone(name: str) -> None:
+    renamed = {(variant.replace("FT", name), seed): found for (variant, seed), found in PREDICTIONS.by_run.items()}
+    table = class_table({("d", "m"): replace(PREDICTIONS, by_run=renamed)}, ["3-Phase", name], "3-Phase")
+    assert table[["dataset", "model", "class", "train", "test"]].values.tolist() == [
+        ["d", "m", "music", 20, 2], ["d", "m", "sport", 40, 4], ["d", "m", "money", 9, 2]
+    ]  # fmt: skip
+    assert table[column_of(name)].tolist() == [1.0, 1.0, 0.0]
+    assert len({*map(column_of, ["test", "recall_test", "FT"])}) == 3
+
+
+def test_both_stand_in_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    renamed = {(variant.replace("FT", "test"), seed): found for (variant, seed), found in PREDICTIONS.by_run.items()}
+    results = pd.DataFrame({"dataset": "d", "variant": ["test"], "split": "", "saw_test": False, "failed": None})
+    monkeypatch.setattr(module, "collect", lambda *_: results)
+    monkeypatch.setattr(module, "read_predictions", lambda *_: {("d", "m"): replace(PREDICTIONS, by_run=renamed)})
+    write_classes(
+        [("d", "m", "test", 1, "ft")], {}, 0, ["3-Phase", "test"], "3-Phase", {}, stem=tmp_path / "classes"
+    )  # fmt: skip
+    assert (
+        "| d         | m            | music   | 20      | 2      | 25.0      | 100.0  |"
+        in (tmp_path / "classes.md").read_text()
+    )
+    assert (tmp_path / "classes.csv").read_text().splitlines()[:2] == [
+        "dataset,model,class,train,test,3-Phase,recall_test", "d,m,music,20,2,0.25,1"
+    ]  # fmt: skip
 
 
 def test_over_repeated_splits_a_class_stands_once_with_the_means_of_the_splits_that_test_it() -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from threephase.evaluation.checks import PLAIN
 from threephase.report.picture import GREY, Picture, legend_below, shortened
 from threephase.report.runs import Runs
-from threephase.tables.classes import class_table
+from threephase.tables.classes import class_table, column_of
 
 CLASSES = 20  # that a matrix shows at the most
 NAMED = 3  # confusions that a caption names
@@ -105,7 +105,8 @@ def class_recalls(runs: Runs) -> Picture | None:
         axis = figure.subplots()
         places = np.arange(len(shown))
         for variant in runs.compared:
-            axis.plot(100 * shown[variant], places, linestyle="none", markersize=5, alpha=0.85, **runs.looks[variant])
+            recalls = 100 * shown[column_of(variant)]
+            axis.plot(recalls, places, linestyle="none", markersize=5, alpha=0.85, **runs.looks[variant])
         for place, is_rare in zip(places, shown["rare"], strict=True):
             if is_rare:
                 axis.axhspan(place - 0.5, place + 0.5, color=GREY, alpha=0.15, linewidth=0)

@@ -17,6 +17,14 @@ from threephase.tables import typeset
 from threephase.tables.legend import MISSING, leaks, partial
 
 LOWEST = 5  # classes of a dataset that the table for reading shows
+RECALL = "recall_"
+# Columns that hold no recalls, here and in the report's picture of classes.
+NO_RECALLS = ("dataset", "model", "class", "train", "test", "rare")
+
+
+def column_of(variant: str) -> str:
+    """The column of a variant's recalls: its name, behind `recall_` where another column has or could have it."""
+    return f"{RECALL}{variant}" if variant in NO_RECALLS or variant.startswith(RECALL) else variant
 
 
 def recalls(predictions: Predictions, variant: str) -> np.ndarray:
@@ -33,13 +41,13 @@ def recalls(predictions: Predictions, variant: str) -> np.ndarray:
 def class_table(found: Mapping[tuple[str, str], Predictions], variants: list[str], reference: str) -> pd.DataFrame:
     """A row for each dataset, base model and class that has test rows, those of the lowest recall first.
 
-    Columns: `dataset`, `model`, `class`, `train` and `test` (rows), and the recall of each variant as a share. The
-    reference orders the classes, or the first variant that has runs where it has none. Over a dataset's repeated splits
-    all of these are means, of recalls over the splits that test the class.
+    Columns: `dataset`, `model`, `class`, `train` and `test` (rows), and the recall of each variant as a share, in its
+    `column_of`. The reference orders the classes, or the first variant that has runs where it has none. Over a
+    dataset's repeated splits all of these are means, of recalls over the splits that test the class.
     """
     cells: dict[tuple[str, str], list[pd.DataFrame]] = {}
     for (name, model), predictions in found.items():
-        there = {variant: recalls(predictions, variant) for variant in variants if predictions.of(variant)}
+        there = {column_of(variant): recalls(predictions, variant) for variant in variants if predictions.of(variant)}
         rows = pd.DataFrame(
             {
                 "class": predictions.names, "train": predictions.trained,
@@ -51,9 +59,9 @@ def class_table(found: Mapping[tuple[str, str], Predictions], variants: list[str
     for (dataset, model), of_splits in cells.items():
         means = pd.concat(of_splits).groupby("class", sort=False, as_index=False).mean()
         means = means[means["test"] > 0].assign(dataset=dataset, model=model)
-        order = next(variant for variant in (reference, *variants) if variant in means)
+        order = next(column for column in map(column_of, (reference, *variants)) if column in means)
         tables.append(means.sort_values(order, kind="stable"))
-    columns = ["dataset", "model", "class", "train", "test", *variants]
+    columns = ["dataset", "model", "class", "train", "test", *map(column_of, variants)]
     table = pd.concat(tables, ignore_index=True).reindex(columns=columns) if tables else pd.DataFrame(columns=columns)
     return table.assign(**{name: table[name].round().astype(int) for name in ("train", "test")})
 
@@ -86,12 +94,12 @@ def write_classes(
         )
     )  # fmt: skip
     notes = [_over_splits(results, titles), failures(results, titles)]
-    heads = ["Dataset", "Base model", "Class", "Train", "Test", *variants]
+    heads, columns = ["Dataset", "Base model", "Class", "Train", "Test", *variants], [*map(column_of, variants)]
     rows = [
         [
             *(titles.get(row[key], row[key]) for key in ("dataset", "model")), row["class"],
             *(f"{row[key]:,}" for key in ("train", "test")),
-            *(MISSING if pd.isna(row[variant]) else f"{100 * row[variant]:.1f}" for variant in variants),
+            *(MISSING if pd.isna(recall) else f"{100 * recall:.1f}" for recall in (row[name] for name in columns)),
         ]
         for row in shown.to_dict("records")
     ]  # fmt: skip
