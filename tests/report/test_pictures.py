@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from threephase.report.calibration import calibration, expected_calibration_error, reliability
+from threephase.evaluation.evaluate import calibration_errors
+from threephase.report.calibration import calibration, reliability
 from threephase.report.classes import class_recalls, confusion_matrices
 from threephase.report.doubts import label_doubts, worst_mistakes
 from threephase.report.maps import maps
@@ -18,16 +19,16 @@ from threephase.report.runs import Averaged, Runs
 from threephase.report.training import accuracies, accuracy_by_time, class_sizes, label_efficiency, learning_curves
 
 
-def test_reliability_and_its_error_are_those_worked_out_by_hand() -> None:
-    # Two of three are right in the bin up to 0.7 and none in the one up to 1: (3 · |2/3 − 0.66| + 1 · |0 − 1|) / 4.
-    found = reliability(np.array([0.65, 0.66, 0.67, 1.0]), np.array([True, False, True, False]))
+def test_reliability_is_that_worked_out_by_hand() -> None:
+    """Two of three are right in the bin up to 0.7, and none in the one up to 1."""
+    found = reliability(np.array([0.65, 0.66, 0.67, 1.0]), np.array([True, False, True, False]), bins=10)
     assert found["rows"].tolist() == [3, 1]
     assert found[["from", "to"]].to_numpy() == pytest.approx(np.array([[0.6, 0.7], [0.9, 1.0]]))
-    assert expected_calibration_error(found) == pytest.approx((3 * abs(2 / 3 - 0.66) + 1) / 4)
+    assert found[["confidence", "accuracy"]].to_numpy() == pytest.approx(np.array([[0.66, 2 / 3], [1.0, 0.0]]))
 
 
 def test_a_probability_on_the_edge_of_two_bins_belongs_to_the_lower_one() -> None:
-    found = reliability(np.array([0.5, 0.0]), np.array([True, True]))
+    found = reliability(np.array([0.5, 0.0]), np.array([True, True]), bins=10)
     assert found["to"].tolist() == [pytest.approx(0.1), pytest.approx(0.5)]
 
 
@@ -38,6 +39,24 @@ def test_calibration_pools_the_seeds(runs: Runs) -> None:
     # Ten of twelve rows are right in both seeds, at 0.9 and at 0.7.
     assert ours[["confidence", "accuracy"]].to_numpy() == pytest.approx(np.array([[0.7, 5 / 6], [0.9, 5 / 6]]))
     assert ours["ece"].iloc[0] == pytest.approx((5 / 6 - 0.7 + 0.9 - 5 / 6) / 2)
+
+
+def test_the_calibration_error_is_the_mean_of_what_metrics_json_has(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By hand: 0.65 is right, 0.68 is not. Tenths would have both in one bin, fifteenths have them apart."""
+    apart = pd.DataFrame({"label": "a", "predicted": [*"ab"], "probability_a": [0.65, 0.32]})
+    apart["probability_b"] = 1 - apart["probability_a"]
+    unknown = apart.assign(label="new")  # to the training
+    monkeypatch.setattr(Runs, "evaluated", lambda *_: iter([("", apart), ("", unknown)]))
+    picture = calibration(runs)
+    assert picture is not None
+    probabilities = apart[["probability_a", "probability_b"]].to_numpy()
+    metrics = [calibration_errors(probabilities, np.full(2, truth), None) for truth in (0, 2)]
+    assert [of_run["error"] for of_run in metrics] == pytest.approx([(0.35 + 0.68) / 2, (0.65 + 0.68) / 2])
+    (shown,) = set(picture.numbers["ece"])
+    assert shown == pytest.approx(np.mean([of_run["error"] for of_run in metrics]))
+    assert f"in {metrics[0]['bins']} bins" in picture.caption
 
 
 def test_labels_in_doubt_are_those_of_confident_learning() -> None:

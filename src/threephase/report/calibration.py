@@ -1,14 +1,17 @@
-"""Whether probabilities mean what they say: reliability diagrams and the expected calibration error."""
+"""Whether probabilities mean what they say: reliability diagrams and the expected calibration error.
+
+Guo et al. 2017, on calibration of modern neural networks, equation (3), https://arxiv.org/abs/1706.04599
+"""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from threephase.method.calibration import BINS, expected_calibration_error
 from threephase.report.picture import GREY, Picture, legend_below, shortened
 from threephase.report.runs import PROBABILITY, Runs
 
-BINS = 10
 LEAST_ROWS = 10  # of a bin that is drawn
 
 
@@ -25,22 +28,12 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
     return found[["from", "to", "rows", "confidence", "accuracy"]]
 
 
-def expected_calibration_error(reliability: pd.DataFrame) -> float:
-    """Mean distance of accuracy and confidence over the bins of a reliability table, weighted by their rows.
-
-    References:
-        Guo et al. 2017, on calibration of modern neural networks, equation (3), https://arxiv.org/abs/1706.04599
-    """
-    distance = (reliability["accuracy"] - reliability["confidence"]).abs()
-    return float(np.average(distance, weights=reliability["rows"]))
-
-
 def calibration(runs: Runs) -> Picture | None:
     """Reliability of every compared variant, over all its runs; None where no run ended."""
     if not runs.compared:
         return None
     tables = {variant: _reliability_of(runs, variant) for variant in runs.compared}
-    errors = {variant: expected_calibration_error(table) for variant, table in tables.items()}
+    errors = {variant: _error_of(runs, variant) for variant in runs.compared}
     numbers = pd.concat([table.assign(variant=variant, ece=errors[variant]) for variant, table in tables.items()])
 
     def draw(figure: Any) -> None:
@@ -61,8 +54,8 @@ def calibration(runs: Runs) -> Picture | None:
     caption = (
         f"How often predictions are right, by the probability that they have, in {BINS} bins; below, the share of the "
         f"rows in each. A bin of fewer than {LEAST_ROWS} rows is in the csv alone. On the dashed line probabilities "
-        "say how often they are right; under it they say too much. ECE: the mean distance from it, in points. All "
-        f"seeds together. {runs.protocol()}"
+        "say how often they are right; under it they say too much; all seeds together. ECE: the mean distance from it, "
+        f"in points, as `metrics.json` of each run has it, mean over the runs. {runs.protocol()}"
     )
     return Picture("calibration", "Calibration", caption, numbers, draw, (5.6, 5.2))
 
@@ -70,7 +63,25 @@ def calibration(runs: Runs) -> Picture | None:
 def _reliability_of(runs: Runs, variant: str) -> pd.DataFrame:
     confidence, right = [], []
     for _, predictions in runs.evaluated(variant):
-        columns = [column for column in predictions if column.startswith(PROBABILITY)]
-        confidence.append(predictions[columns].max(axis=1).to_numpy(dtype=float))
+        confidence.append(_probabilities(predictions).max(axis=1))
         right.append((predictions["label"] == predictions["predicted"]).to_numpy())
     return reliability(np.concatenate(confidence), np.concatenate(right))
+
+
+def _error_of(runs: Runs, variant: str) -> float:
+    """The expected calibration error of a variant's runs, each by its own test rows, as a mean over them."""
+    return float(np.mean([_error(predictions) for _, predictions in runs.evaluated(variant)]))
+
+
+def _error(predictions: pd.DataFrame) -> float:
+    place = {name.removeprefix(PROBABILITY): number for number, name in enumerate(_columns(predictions))}
+    truth = predictions["label"].map(place).fillna(len(place)).to_numpy(dtype=int)  # training did not know some
+    return expected_calibration_error(_probabilities(predictions), truth)
+
+
+def _probabilities(predictions: pd.DataFrame) -> np.ndarray:
+    return predictions[_columns(predictions)].to_numpy()
+
+
+def _columns(predictions: pd.DataFrame) -> list[str]:
+    return [column for column in predictions if column.startswith(PROBABILITY)]
