@@ -11,6 +11,7 @@ from threephase.artifacts import layout
 from threephase.artifacts.folders import COMPLETE, DATASET, ORIGIN, read_hashes, read_json, sha256_json
 from threephase.data.packages import package_folder
 from threephase.errors import GivenError, UserError
+from threephase.evaluation.results import saw_test
 from threephase.experiment.recipe import Recipe
 
 METRICS = "metrics.json"
@@ -72,13 +73,15 @@ def origin_of(folder: Path) -> Origin:
         counts=_counts(read_json(described)) if described.exists() else None,
         metrics=metrics,
         evaluation=evaluation if metrics else None,
-        saw_test=any(_saw_test(layout.checkpoint(dataset, model, seed, part, root)) for part in recipe.prefixes),
+        saw_test=any(
+            saw_test(_settings(layout.checkpoint(dataset, model, seed, part, root))) for part in recipe.prefixes
+        ),
     )
 
 
-def _saw_test(checkpoint: Path) -> bool:
-    settings = read_json(checkpoint / SETTINGS)["settings"] if (checkpoint / SETTINGS).exists() else {}
-    return bool(settings.get("train_on_test")) or settings.get("stopping_split") == "test"
+def _settings(checkpoint: Path) -> dict[str, Any]:
+    """What a training recorded of its settings; nothing where it does not lie here any more."""
+    return dict(read_json(checkpoint / SETTINGS)["settings"]) if (checkpoint / SETTINGS).exists() else {}
 
 
 def _of_estimator(parameters: dict[str, Any]) -> Origin:

@@ -200,7 +200,10 @@ def _row(run: Run, root: Path) -> dict[str, object]:
         "seconds": sum(_seconds(_checkpoint(run, part, root)) for part in Recipe(run.recipe).prefixes),
         "effective": settings["effective"],
         "baseline": "baseline" in settings,
-        "saw_test": any(_saw_test(_checkpoint(run, part, root)) for part in Recipe(run.recipe).prefixes),
+        "saw_test": any(
+            saw_test(_json(_checkpoint(run, part, root) / "settings.json")["settings"])
+            for part in Recipe(run.recipe).prefixes
+        ),
         "failed": None,
     }
 
@@ -232,9 +235,11 @@ def test_rows(results: pd.DataFrame, titles: dict[str, str]) -> str:
     return ", ".join(told)
 
 
-def _saw_test(checkpoint: Path) -> bool:
-    """Whether a training had test rows, by the released protocol's switches."""
-    settings = _json(checkpoint / "settings.json")["settings"]
+def saw_test(settings: Mapping[str, Any]) -> bool:
+    """Whether a training had test rows, by the released protocol's switches among the settings that it recorded.
+
+    Before a training `sees_test` of its settings says so; a record may be of a phase that has other settings by now.
+    """
     return bool(settings.get("train_on_test")) or settings.get("stopping_split") == "test"
 
 
