@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from threephase.data.files import columns_of, read_file
-from threephase.data.places import files_of, hash_of_files, local_copy, local_files
+from threephase.data.places import files_of, hash_of_files, local_copy, local_paths
 from threephase.data.sources import read_source
 from threephase.data.splits import split
 from threephase.errors import ConfigError, DataError
@@ -67,7 +67,7 @@ def test_a_pattern_and_a_folder_are_all_their_files_in_order(tmp_path: Path) -> 
     assert pattern["text"].tolist() == ["row 1", "row 0"]
     assert pattern["place"].tolist() == [f"{tmp_path}/a.csv: line 2", f"{tmp_path}/b.csv: line 2"]
     assert read_source(Source(train=str(tmp_path))).splits["train"]["text"].tolist() == ["row 1", "row 0", "row 2"]
-    assert [path.name for path in local_files(Source(train=str(tmp_path / "?.csv")))] == ["a.csv", "b.csv"]
+    assert [path.name for path in files_of(tmp_path / "?.csv")] == ["a.csv", "b.csv"]
 
 
 def test_a_folder_with_a_file_for_each_column(tmp_path: Path) -> None:
@@ -432,7 +432,7 @@ def test_data_root_finds_copies_by_split_and_says_what_is_missing(tmp_path: Path
 
 def test_places_are_one_line_each(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none-\*\.csv: no such file"):
-        local_files(Source(train=str(tmp_path / "none-*.csv")))
+        files_of(tmp_path / "none-*.csv")
     assert json.loads(json.dumps(Source(train="x").model_dump()))["encodings"] == ["utf-8"]
 
 
@@ -534,7 +534,7 @@ def test_the_home_folder_is_meant_by_a_tilde_and_named_nowhere(tmp_path: Path, m
     rows = read_source(source)
     assert rows.splits["train"]["source"].tolist() == ["~/rows.csv: line 2", "~/rows.csv: line 3"]
     assert str(tmp_path) not in json.dumps(rows.origin)
-    assert local_files(source) == [tmp_path / "rows.csv"]
+    assert [files_of(path) for path in local_paths(source)] == [[tmp_path / "rows.csv"]]
 
 
 def test_rows_without_a_label_are_unlabelled_rows_where_that_is_wanted(tmp_path: Path) -> None:

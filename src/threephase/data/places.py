@@ -155,11 +155,6 @@ def _is_undecodable(file: Path) -> bool:
     return False
 
 
-def local_files(source: Source) -> list[Path]:
-    """Every file of a local source, in order; none of a source of another kind."""
-    return [file for path in local_paths(source) for file in files_of(path)]
-
-
 def local_paths(source: Source) -> list[Path]:
     """The paths of a local source's splits; none of a source of another kind."""
     return [Path(path) for path in source.named_splits.values()] if source.kind == "local" else []
