@@ -535,6 +535,8 @@ def test_the_home_folder_is_meant_by_a_tilde_and_named_nowhere(tmp_path: Path, m
     assert rows.splits["train"]["source"].tolist() == ["~/rows.csv: line 2", "~/rows.csv: line 3"]
     assert str(tmp_path) not in json.dumps(rows.origin)
     assert [files_of(path) for path in local_paths(source)] == [[tmp_path / "rows.csv"]]
+    several = read_source(Source(train="~/*.csv")).splits["train"]
+    assert several["source"].tolist() == ["~/rows.csv: line 2", "~/rows.csv: line 3"]
 
 
 def test_rows_without_a_label_are_unlabelled_rows_where_that_is_wanted(tmp_path: Path) -> None:

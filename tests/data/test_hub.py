@@ -12,6 +12,9 @@ import pandas as pd
 import pytest
 from hub import COMMIT, Hub, running_hub
 
+from threephase.data.sources import read_source
+from threephase.settings.dataset import Source
+
 FETCH = """
 import json, sys
 from pathlib import Path
@@ -49,7 +52,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     (topics / "data").mkdir(parents=True)
     (topics / "README.md").write_text(CARD)
     features = Features({"text": Value("string"), "label": ClassLabel(names=["x", "y", "z"])})
-    for split, labels in (("train", [0, 1, 2, 0]), ("test", [2, -1])):
+    for split, labels in (("train", [0, 1, 2, None]), ("test", [2, -1])):
         rows = Dataset.from_dict({"text": [f"{split} {n}" for n in range(len(labels))], "label": labels}, features)
         rows.to_parquet(topics / f"data/{split}-00000-of-00001.parquet")
     model = root / "models/owner/tiny"
@@ -104,11 +107,21 @@ def times_fetched(hub: Hub, name: str) -> int:
 def test_a_dataset_arrives_with_its_commit_and_the_names_of_its_classes(hub: Hub, tmp_path: Path) -> None:
     out, said = fetch(hub, tmp_path, TOPICS)
     assert said == ""
-    assert pd.read_parquet(out / "train.parquet")["label"].tolist() == ["x", "y", "z", "x"]
+    assert pd.read_parquet(out / "train.parquet")["label"].fillna("none").tolist() == ["x", "y", "z", "none"]
     assert pd.read_parquet(out / "test.parquet")["label"].fillna("none").tolist() == ["z", "none"]
     origin = json.loads((out / "origin.json").read_text())
     assert (origin["hub"], origin["commit"]) == ("owner/topics", COMMIT)
     assert set(origin["files"]) == {"train.parquet", "test.parquet"}
+
+
+def test_rows_of_a_hub_without_a_label_are_read_as_unlabelled_and_each_knows_its_line(hub: Hub, tmp_path: Path) -> None:
+    given = {"hub": "owner/topics", "train": "train", "missing_labels": "unlabelled"}
+    out, said = fetch(hub, tmp_path, given)
+    assert said == ""
+    found = read_source(Source(**given), downloaded=out)
+    assert found.splits["train"]["source"].tolist() == [f"train.parquet: line {line}" for line in (1, 2, 3)]
+    assert found.splits["unlabelled"][["text", "source"]].values.tolist() == [["train 3", "train.parquet: line 4"]]
+    assert found.origin["without_label"] == 1
 
 
 @pytest.mark.parametrize(

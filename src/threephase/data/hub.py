@@ -121,12 +121,12 @@ def _refuse_damaged(repository: str, kind: str, commit: str, folder: Path | None
 
 
 def _with_class_names(rows: Any) -> Any:
-    """A table whose classes are names; the hub's number -1 stands for no label."""
+    """A table whose classes are names; no number, and the hub's number -1, stand for no label."""
     from datasets import ClassLabel
 
     for column, feature in list(rows.features.items()):
         if isinstance(feature, ClassLabel):
-            names = [None if place < 0 else feature.names[place] for place in rows[column]]
+            names = [None if place is None or place < 0 else feature.names[place] for place in rows[column]]
             rows = rows.remove_columns(column).add_column(column, names)
     return rows
 

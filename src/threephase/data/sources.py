@@ -22,7 +22,8 @@ _FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(\.\d*)?[eE][+-]?\d+|nan|inf(inity
 class RawRows(NamedTuple):
     """Rows as they were found, by split: `text`, `source.label_columns` as strings, and `place` for errors.
 
-    `source` is the place without the folder of a package or download, which is another one on another machine.
+    `source` is the place as it is on every machine: without the folder of a package or download, and with `~` for the
+    home folder where the source names it so.
     """
 
     splits: dict[str, pd.DataFrame]
@@ -56,10 +57,7 @@ def read_source(source: Source, downloaded: Path | None = None) -> RawRows:
         names = source.label_columns[: len(labels)]
         rows, later = _read(where, source, labels)
         rows = rows.set_axis(["text", *names, "place"], axis=1)
-        inside = rows["place"].str.removeprefix(f"{root}/") if root != Path() else rows["place"]
-        if where != root / name:
-            inside = name + inside.str.removeprefix(str(where))  # where '~' lies is another place on another machine
-        splits[split] = rows.assign(source=inside.astype("str"))
+        splits[split] = rows.assign(source=_wherever_it_lies(rows["place"], root, name).astype("str"))
         later_files += later
         origin[split] = name
     if source.missing_labels != "error":
@@ -72,6 +70,15 @@ def read_source(source: Source, downloaded: Path | None = None) -> RawRows:
     for column in source.label_columns:
         _refuse_numbers(labelled, column)
     return RawRows(splits, origin | {"later_encoding_files": later_files})
+
+
+def _wherever_it_lies(places: pd.Series, root: Path, name: str) -> pd.Series:
+    """Places below the folder of a package or download, or below `~`, without what differs between machines."""
+    if root != Path():
+        return places.str.removeprefix(f"{root}/")
+    first = Path(*Path(name).parts[:1])
+    home = at_home(first)
+    return places if home == first else f"{first}/" + places.str.removeprefix(str(home)).str.lstrip("/")
 
 
 def _read(path: Path, source: Source, labels: list[str]) -> tuple[pd.DataFrame, int]:
