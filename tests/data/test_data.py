@@ -370,6 +370,23 @@ def test_rare_classes_of_levels_merge_below_their_parents() -> None:
     assert data.label_names[1] == ["a / other", "a-x", "b / other", "b-u"]
 
 
+def test_rare_classes_are_not_mixed_into_a_class_of_the_merged_ones_name() -> None:
+    said = "there is a class 'other' already, as `rare: merge` would call the rare ones"
+    with pytest.raises(DataError, match=rf"row 10: {said} \('x', 'y'\); rename it by `source.label_map`"):
+        make({"train": rows(a=9, other=9, x=2, y=1)}, test_size=0.2, rare="merge")
+    with pytest.raises(DataError, match=f"row 10: {said}"):  # training does not know it, and would give it a meaning
+        make({"train": rows(a=9, b=9, x=2, y=1), "test": rows(a=9, other=1)}, rare="merge", rare_below=3)
+    rare_itself = by_split(make({"train": rows(a=9, b=9, other=2, y=1)}, test_size=0.2, rare="merge"))
+    assert sum(part["other"] for part in rare_itself.values()) == 3
+    frame = rows(a=30, b=30)
+    frame["fine"] = ["other"] * 27 + ["y", "y", "z"] + ["b / other"] * 27 + ["v", "v", "w"]
+    with pytest.raises(DataError, match="there is a class 'b / other' already"):
+        make({"train": frame}, labels=["label", "fine"], test_size=0.2, rare="merge")
+    frame["fine"] = frame["fine"].replace("b / other", "u")
+    data = make({"train": frame}, labels=["label", "fine"], test_size=0.2, rare="merge")
+    assert data.label_names[1] == ["a / other", "b / other", "other", "u"]
+
+
 def test_classes_that_no_training_can_use_are_refused() -> None:
     known, strange = rows(a=20, b=20), rows(A=5, B=5)
     with pytest.raises(DataError, match=r"no class of test in 'label' \('A', 'B'\) is one of train \('a', 'b'\)"):

@@ -38,6 +38,7 @@ IN_PYTHON = {
     f"variants.{OWN}": "variant",
     "merge it by `source.label_map`, ": "",
     ", or map them under `source.label_map`": "",
+    "rename it by `source.label_map`, or map them to it": "rename it, or the rare ones",
     "check `models` in the config": "name another one as `base_model`",
     "name local copies by `data_root` and `model_root`": "give the folder of a copy as `base_model`",
 }

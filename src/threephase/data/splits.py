@@ -204,6 +204,7 @@ def _with_policy_for_rare(
             for name, rows in splits.items()
         }
     elif rare and settings.rare == "merge":
+        _refuse_merging_into_a_class(splits, labels, set(rare))
         splits = {name: _merged(rows, labels, set(rare)) if label in rows else rows for name, rows in splits.items()}
     _refuse_one_class(splits["train"], label)
     sizes = splits["train"][label].value_counts()
@@ -223,8 +224,27 @@ def _with_policy_for_rare(
 
 def _merged(rows: pd.DataFrame, labels: list[str], rare: set[str]) -> pd.DataFrame:
     """Rows with one class in place of those that are rare, or one below each class of the coarser levels."""
+    return rows.assign(**{labels[-1]: rows[labels[-1]].mask(rows[labels[-1]].isin(rare), _names_merged(rows, labels))})
+
+
+def _names_merged(rows: pd.DataFrame, labels: list[str]) -> pd.Series:
+    """What each row's class is called if it is a rare one."""
     parents = rows[labels[:-1]].agg(" / ".join, axis=1) + " / " if len(labels) > 1 else pd.Series("", index=rows.index)
-    return rows.assign(**{labels[-1]: rows[labels[-1]].mask(rows[labels[-1]].isin(rare), parents + MERGED)})
+    return parents + MERGED
+
+
+def _refuse_merging_into_a_class(splits: dict[str, pd.DataFrame], labels: list[str], rare: set[str]) -> None:
+    """Raise DataError where a class that is not rare is called as the merged ones would be: they are not the same."""
+    label = labels[-1]
+    labelled = [rows for rows in splits.values() if label in rows]
+    made = {name for rows in labelled for name in _names_merged(rows, labels)[rows[label].isin(rare)]}
+    for rows in labelled:
+        taken = rows[label].isin(made - rare)
+        if taken.any():
+            raise DataError(
+                f"{_place(rows, taken)}: there is a class '{rows[label][taken.idxmax()]}' already, as `rare: merge` "
+                f"would call the rare ones ({_some(rare)}); rename it by `source.label_map`, or map them to it"
+            )
 
 
 def _refuse_strangers(splits: dict[str, pd.DataFrame], label: str) -> None:
