@@ -80,6 +80,25 @@ def test_a_folder_with_a_file_for_each_column(tmp_path: Path) -> None:
         read_source(Source(train=str(tmp_path), text="seq.in"))
 
 
+@pytest.mark.parametrize("text", ["<html> is a tag", "<!DOCTYPE html>", "%PDF-1.4 it said", "PAR1 binds", "BZh91AY&SY"])
+def test_a_plain_text_may_begin_as_a_web_page_does(tmp_path: Path, text: str) -> None:
+    for file, content in {
+        "x/1.txt": text,
+        "y/1.txt": "y",
+        "columns/text": f"{text}\ny\n",
+        "columns/label": "x\ny\n",
+    }.items():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(content)
+    for folder in (tmp_path / "columns", tmp_path):
+        rows = read_source(Source(train=str(folder))).splits["train"]
+        assert rows[["text", "label"]].values.tolist() == [[text, "x"], ["y", "y"]]
+    for content in (b"version https://git-lfs.github.com/spec/v1\n", gzip.compress(b"x")):
+        (tmp_path / "x/1.txt").write_bytes(content)
+        with pytest.raises(DataError, match=r"1\.txt: is (a pointer of Git LFS|packed with gzip)"):
+            read_source(Source(train=str(tmp_path), encodings=["utf-8", "cp1252"]))
+
+
 def refuse(tmp_path: Path, content: bytes, name: str = "my.csv", **source: Any) -> str:
     """What is said of a file on its way to the splits; one line that names the file."""
     file = tmp_path / name

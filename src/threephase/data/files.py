@@ -21,19 +21,22 @@ KEYED = 1_000  # objects of a file that say which keys there are; one may lack a
 LARGEST_EXPANSION, HARMLESS = 100, 200_000_000
 OTHER_SEPARATORS = ";\t|"
 # How files begin that are something else than their names say, what that is, and the ending that it may have.
-_BEGINNINGS = (
+_NO_TEXTS = (
     (b"version https://git-lfs", "a pointer of Git LFS; fetch the file itself with `git lfs pull`", ""),
-    (b"<!doctype html", "a web page; fetch the file itself", ""),
-    (b"<html", "a web page; fetch the file itself", ""),
-    (b"%pdf-", "a PDF; save its rows as .csv", ""),
     (b"\x1f\x8b", "packed with gzip; let its name end in .gz", ""),
-    (b"bzh91ay&sy", "packed with bzip2; unpack it", ""),
     (b"\xfd7zxz\0", "packed with xz; unpack it", ""),
     (b"(\xb5/\xfd", "packed with zstd; unpack it", ""),
     (b"pk\x03\x04", "a zip archive; unpack it, or let a sheet's name end in .xlsx", ".xlsx"),
     (b"\xd0\xcf\x11\xe0", "an old sheet or document; save it as .csv or .xlsx", ""),
-    (b"par1", "a .parquet file; let its name end so", ".parquet"),
     (b"sqlite format 3\0", "a database; save its rows as .csv", ""),
+)
+# These are no tables, but a text may well begin so: a page of HTML, or a sentence on PAR1.
+_NO_TABLES = (
+    (b"<!doctype html", "a web page; fetch the file itself", ""),
+    (b"<html", "a web page; fetch the file itself", ""),
+    (b"%pdf-", "a PDF; save its rows as .csv", ""),
+    (b"bzh91ay&sy", "packed with bzip2; unpack it", ""),
+    (b"par1", "a .parquet file; let its name end so", ".parquet"),
 )
 LONGEST_BEGINNING = 100  # bytes that tell
 _FOR_EXCEL = re.compile(r'"?sep=(.)?"?\s*')
@@ -128,8 +131,11 @@ def decode(path: Path, content: bytes, encodings: list[str]) -> tuple[str, bool]
     raise DataError(f"{path}: line {line}: not {' nor '.join(encodings)}; {_named_encoding(likely)}")
 
 
-def content_of(path: Path) -> bytes:
-    """A file's bytes, unpacked. Raises DataError for what cannot be read, or grows beyond measure."""
+def content_of(path: Path, plain_text: bool = False) -> bytes:
+    """A file's bytes, unpacked; of a table, or of a plain text, which may begin as it likes.
+
+    Raises DataError for what cannot be read, is something else than its name says, or grows beyond measure.
+    """
     if path.exists() and not path.is_file():
         raise DataError(f"{path}: is no file that can be read twice (a folder, a pipe or a device); name a file")
     try:
@@ -137,15 +143,15 @@ def content_of(path: Path) -> bytes:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}; name a file that can") from None
     content = _unpacked(path, content) if path.name.lower().endswith(".gz") else content
-    refuse_other_kind(path, content[:LONGEST_BEGINNING])
+    refuse_other_kind(path, content[:LONGEST_BEGINNING], plain_text)
     return content
 
 
-def refuse_other_kind(path: Path, beginning: bytes) -> None:
+def refuse_other_kind(path: Path, beginning: bytes, plain_text: bool = False) -> None:
     """Raise DataError for a file that is something else than its name says, by its first bytes."""
     name = path.name.lower().removesuffix(".gz")
     start = beginning.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n").lower()
-    for sign, what, ending in _BEGINNINGS:
+    for sign, what, ending in _NO_TEXTS if plain_text else _NO_TEXTS + _NO_TABLES:
         if start.startswith(sign) and not (ending and name.endswith(ending)):
             raise DataError(f"{path}: is {what}")
 

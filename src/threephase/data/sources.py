@@ -140,7 +140,7 @@ def _read_columns(path: Path, columns: list[str], source: Source) -> tuple[pd.Da
         file = path / column
         if not file.is_file():
             raise DataError(f"{file}: no such file, though the column '{source.text}' lies beside it; put it there")
-        text, later = decode(file, content_of(file), source.encodings)
+        text, later = decode(file, content_of(file, plain_text=True), source.encodings)
         found[column] = text.removesuffix("\n").split("\n")
         later_files += later
     if len({len(lines) for lines in found.values()}) > 1:
@@ -156,7 +156,7 @@ def _read_class_folders(path: Path, labels: list[str], source: Source) -> tuple[
     if len(labels) > 1:
         raise DataError(f"{path}: folders of classes have one level of labels, not {', '.join(labels)}; name one")
     for file in class_files(path):
-        text, later = decode(file, content_of(file), source.encodings)
+        text, later = decode(file, content_of(file, plain_text=True), source.encodings)
         later_files += later
         rows.append([text, *[file.parent.name][: len(labels)], str(file)])
     return pd.DataFrame(rows, dtype=object), later_files
