@@ -19,6 +19,11 @@ def printable(text: str) -> str:
     )
 
 
+def looked_for(path: Path) -> str:
+    """To end a line on what is not there: the folder from which a relative path was followed; an option may name it."""
+    return "" if path.is_absolute() else f" (looked for from {Path.cwd()})"
+
+
 class UserError(Exception):
     """A fault in what the user gave; its text is shown without a traceback."""
 

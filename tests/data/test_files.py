@@ -449,6 +449,18 @@ def test_data_root_finds_copies_by_split_and_says_what_is_missing(tmp_path: Path
         local_copy(tmp_path, "d", given)
 
 
+def test_a_relative_path_that_is_not_there_is_named_with_the_folder_it_was_followed_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path, where in {"data/rows.csv": f" (looked for from {tmp_path})", f"{tmp_path}/rows.csv": ""}.items():
+        with pytest.raises(DataError) as caught:
+            files_of(Path(path))
+        assert str(caught.value) == f"{path}: no such file; check the dataset's `source` in the config{where}"
+    with pytest.raises(ConfigError, match=re.escape(f"or drop data_root (looked for from {tmp_path})")):
+        local_copy(Path("copies"), "d", DatasetSettings(source=Source(hub="owner/d", train="train", test="test")))
+
+
 def test_places_are_one_line_each(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none-\*\.csv: no such file"):
         files_of(tmp_path / "none-*.csv")

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-from threephase.errors import ConfigError, DataError
+from threephase.errors import ConfigError, DataError, looked_for
 from threephase.settings.dataset import SPLITS, DatasetSettings, Source
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx")
@@ -38,7 +38,7 @@ def local_copy(root: Path, name: str, settings: DatasetSettings) -> Source:
         there = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
         raise ConfigError(
             f"config: data_root: {folder}: no such folder; copies there: {', '.join(there) or 'none'}. "
-            "Put one there, or drop data_root"
+            f"Put one there, or drop data_root{looked_for(folder)}"
         )
     found: dict[str, str] = {}
     for split in SPLITS:
@@ -80,7 +80,7 @@ def files_of(path: Path) -> list[Path]:
     except (OSError, ValueError) as error:  # a folder that may not be opened, a name with a NUL byte
         raise DataError(f"{str(path)!r}: cannot be looked at: {error}; name another path") from None
     if not files:
-        raise DataError(f"{path}: no such file; check the dataset's `source` in the config")
+        raise DataError(f"{path}: no such file; check the dataset's `source` in the config{looked_for(path)}")
     for file in files:
         if not os.fsencode(file).isascii() and _is_undecodable(file):
             raise DataError(f"{os.fsencode(file)!r}: a name that is not UTF-8; rename the file")

@@ -25,7 +25,7 @@ from threephase.encoders.sound import (
     refuse_unsound,
     transformer_folder,
 )
-from threephase.errors import ModelError
+from threephase.errors import ModelError, looked_for
 from threephase.settings.base_model import BaseModelSettings
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def _locate(settings: BaseModelSettings, downloaded: Path | None) -> tuple[Path,
         origin |= package_version(settings.package)
     source = root / settings.path
     if not source.is_dir():
-        raise ModelError(f"{source}: is no folder; check `models` in the config")
+        raise ModelError(f"{source}: is no folder; check `models` in the config{looked_for(source)}")
     return source, origin
 
 

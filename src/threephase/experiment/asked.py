@@ -9,7 +9,7 @@ from threephase.artifacts import layout
 from threephase.artifacts.folders import COMPLETE, DATASET, ORIGIN, read_json
 from threephase.data.packages import package_folder
 from threephase.data.places import at_home, hash_of_files, local_paths
-from threephase.errors import ConfigError, DataError
+from threephase.errors import ConfigError, DataError, looked_for
 from threephase.experiment.config import Config
 from threephase.experiment.foreseen import counted_sizes, refuse_no_pairs, refuse_other_positive
 from threephase.experiment.recipe import Probed, Recipe, Run, checkpoints_of
@@ -520,7 +520,7 @@ def _raw_of_model(models: Mapping[str, BaseModelSettings], root: Path, model: st
             return None
         folder = at_home(Path(str(given.path)))
         if not folder.is_dir():
-            raise DataError(f"{given.path!r}: no such folder; name that of a model")
+            raise DataError(f"{given.path!r}: no such folder; name that of a model{looked_for(folder)}")
         return hash_of_files([folder])
     except DataError as error:
         if made.get("settings") == given.model_dump(exclude={"title"}):
