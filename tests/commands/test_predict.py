@@ -1,5 +1,6 @@
 """Answers for rows of every format, as they come, and how right they are."""
 
+import csv
 import gzip
 import io
 import json
@@ -7,21 +8,27 @@ import shutil
 import sys
 import tracemalloc
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import made_up_rows
+from hypothesis import given
+from hypothesis import strategies as st
 from trainings import train
 
 from threephase import ThreePhaseClassifier
+from threephase.api.rows import reading, writing_rows
 from threephase.artifacts.folders import sha256
 from threephase.commands import predict as predicting
 from threephase.commands.cli import main
 from threephase.method.calibration import expected_calibration_error
 from threephase.phases.finetune import FT
 
+# Any character but NUL, odd ones often.
+WORDS = st.text(st.sampled_from("ab'\"\r\n\t,; \u2028\x85") | st.characters(codec="utf-8", exclude_characters="\0"))
 ROWS = made_up_rows({"sport": 30, "money": 25, "music": 20})
 NEW = made_up_rows({"sport": 5, "money": 4, "music": 3}, start=60).sample(frac=1, random_state=0).reset_index(drop=True)
 
@@ -46,6 +53,24 @@ def read(path: Path) -> pd.DataFrame:
     if kind == "jsonl":
         return pd.read_json(path, lines=True)
     return pd.read_csv(path, sep="\t" if kind == "tsv" else ",", keep_default_na=False)
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv"])
+@given(texts=st.lists(WORDS, min_size=1))
+def test_odd_texts_are_read_again_as_they_were_by_csv_and_by_pandas(kind: str, texts: list[str]) -> None:
+    separator = "\t" if kind == "tsv" else ","
+    rows = [{"text": text, "n": str(place)} for place, text in enumerate(texts)]
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / f"rows.{kind}"
+        with writing_rows(file, kind, "rows") as out:
+            out.write(rows)
+        with file.open(encoding="utf-8", newline="") as lines:
+            assert list(csv.DictReader(lines, delimiter=separator)) == rows
+        with reading(str(file), kind) as again:
+            assert [row.values for row in again] == rows
+        table = pd.read_csv(file, sep=separator, dtype=str, keep_default_na=False)
+        assert table.to_dict("records") == rows
+        assert file.read_bytes().startswith(f"text{separator}n\n".encode())
 
 
 def write(rows: pd.DataFrame, path: Path) -> None:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from threephase.api import FORMATS
+from threephase.artifacts.inert import Lines
 from threephase.data.files import LARGEST_FIELD, LONGEST_BEGINNING, Quotes, refuse_other_kind, separator_of
 from threephase.errors import DataError
 
@@ -224,7 +225,8 @@ class _TextRows:
             return
         if self.table is None:
             separator = "\t" if self.kind == "tsv" else ","
-            self.table = csv.DictWriter(self.stream, _columns(rows), delimiter=separator, lineterminator="\n")
+            lines: Any = Lines(self.stream)
+            self.table = csv.DictWriter(lines, _columns(rows), delimiter=separator, lineterminator=Lines.END)
             self.table.writeheader()
         _refuse_others(rows, self.table.fieldnames, self.given)
         self.table.writerows(rows)
