@@ -22,6 +22,7 @@ from trainings import train
 from threephase import ThreePhaseClassifier
 from threephase.api.rows import reading, writing_rows
 from threephase.artifacts.folders import sha256
+from threephase.artifacts.inert import as_csv
 from threephase.commands import predict as predicting
 from threephase.commands.cli import main
 from threephase.method.calibration import expected_calibration_error
@@ -383,3 +384,18 @@ def test_best_is_chosen_by_validation_and_never_by_the_test(tmp_path: Path, caps
     assert "FT, m, seed 2. Validation rows alone chose it: of 3 runs none" in capsys.readouterr().out
     assert main(["best", "bcc", "--results", str(tmp_path)]) == 2
     assert "unknown dataset 'bcc'; did you mean 'bbc'?" in capsys.readouterr().err
+
+
+def test_best_takes_names_as_they_are_though_they_look_like_numbers_or_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tables").mkdir()
+    odd = {"dataset": ["2024", "NA", "007"], "model": "1.50", "variant": ["None", "+DAE", "1e3"], "recipe": "ft"}
+    (tmp_path / "tables/results.csv").write_text(as_csv(pd.DataFrame(RESULTS | odd)))
+    assert main(["best", "--results", str(tmp_path), "--path"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{tmp_path}/checkpoints/{place}/ft" for place in ("2024/1.50/seed1", "NA/1.50/seed1", "007/1.50/seed2")
+    ]
+    for dataset, run in {"2024": "None, 1.50", "NA": "+DAE, 1.50", "007": "1e3, 1.50"}.items():
+        assert main(["best", dataset, "--results", str(tmp_path)]) == 0
+        assert f"{dataset}: {run}, seed" in capsys.readouterr().out

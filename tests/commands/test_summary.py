@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from threephase.artifacts import layout
+from threephase.artifacts.inert import as_csv
 from threephase.commands.cli import main
 
 CAPTION = (
@@ -54,6 +55,26 @@ def test_the_tables_come_first_and_the_verdict_last(tmp_path: Path, capsys: pyte
     layout.table("report", None, tmp_path).with_suffix(".html").touch()
     main(["summary", str(tmp_path)])
     assert f"One page of it all     {tmp_path}/tables/report.html" in capsys.readouterr().out
+
+
+def test_names_are_shown_as_they_are_though_they_look_like_numbers_or_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished(tmp_path, None, ("None", 0.51, None), ("+DAE", 0.51, None), ("1.50", None, "diverged"))
+    for name, odd in {
+        "results": {"dataset": "2024", "model": "NA"}, "table3": {"Dataset": "007", "Base model": "NA"},
+    }.items():  # fmt: skip
+        place = layout.table(name, None, tmp_path).with_suffix(".csv")
+        table = pd.read_csv(place, dtype={"variant": str}, keep_default_na=False, na_values=[""])
+        place.write_text(as_csv(table.assign(**odd)))
+    layout.table("table4", None, tmp_path).with_suffix(".csv").unlink()
+    assert main(["summary", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert "007, NA: accuracy in % (table3)" in said.out
+    assert "  None  51.0 [80.0, 95.0] (1)\n  +DAE  51.0 [80.0, 95.0] (1)" in said.out
+    assert "† None on 2024 with NA, seed 1: accuracy 0.510" in said.out
+    assert "† +DAE on 2024 with NA, seed 1: accuracy 0.510" in said.out
+    assert said.err == "✗ 1.50 on 2024 with NA, seed 1: failed, diverged\n"
 
 
 def test_what_two_tables_say_of_their_runs_is_shown_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

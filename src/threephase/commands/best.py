@@ -5,7 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from threephase.artifacts import layout
+from threephase.artifacts.inert import read_csv
 from threephase.errors import UserError
+from threephase.evaluation.results import WORDS
 from threephase.settings.common import known
 from threephase.tables.verdict import TakeHome, takes_home
 
@@ -24,8 +26,8 @@ def best_runs(results: Path, config: str | None = None, dataset: str | None = No
     if not place.exists():
         raise UserError(f"{place}: missing; run `threephase run` first, or name what it ran: --configfile, --results")
     try:
-        rows = pd.read_csv(place, keep_default_na=True)
-        rows = rows.assign(split=rows["split"].fillna("").astype(str), marks=[[] for _ in range(len(rows))])
+        rows = read_csv(place, WORDS)
+        rows = rows.assign(split=rows["split"].fillna(""), marks=[[] for _ in range(len(rows))])
         if dataset is not None:
             known(dataset, sorted(set(rows["dataset"])), "dataset")
             rows = rows[rows["dataset"] == dataset]

@@ -8,9 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from threephase.artifacts import layout
+from threephase.artifacts.inert import read_csv
 from threephase.console import own_name
 from threephase.errors import UserError, printable
 from threephase.evaluation.checks import doubts, failed
+from threephase.evaluation.results import WORDS
 from threephase.evaluation.statistics.families import Verdict
 from threephase.tables.legend import LEGEND, MARKED, MISSING, SAME, SIGNS, in_short, without_repeats
 
@@ -33,7 +35,7 @@ def show(results: Path, config: str | None = None) -> int:
     if not rows.exists():
         raise UserError(f"{rows}: missing; {_remedy(results, config)}")
     try:
-        runs = pd.read_csv(rows)
+        runs = read_csv(rows, WORDS)
         doubted, lost = doubts(runs), failed(runs)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{rows}: not the rows that a run wrote; delete it and run the same command again") from None
@@ -83,7 +85,7 @@ def _show(stems: list[Path]) -> None:
     for stem in stems:
         if not (stem.with_suffix(".csv").exists() and stem.with_suffix(".md").exists()):
             continue
-        cells = pd.read_csv(stem.with_suffix(".csv"), dtype={"variant": str})
+        cells = read_csv(stem.with_suffix(".csv"), ["Dataset", "Base model", "variant", "score", "verdict"])
         keys = set(zip(cells["Dataset"], cells["Base model"], cells["variant"], strict=True))
         if keys <= seen:
             continue

@@ -36,6 +36,12 @@ COLUMNS = [
     "failed",
 ]  # fmt: skip
 
+# Those of names and other words: what reads the file again takes them as they are, and none for a number.
+WORDS = [
+    *("dataset", "split", "model", "variant", "recipe", "averaging", "precision_of_arithmetic", "criterion"),
+    *("stopping", "kept", "effective", "failed"),
+]
+
 
 def collect(runs: list[Run], asked: Asked, root: Path) -> pd.DataFrame:
     """One row for each run, in the order given. Scores are shares in [0, 1]; a run that failed has none.
