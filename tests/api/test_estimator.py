@@ -146,6 +146,14 @@ def test_labels_come_back_as_they_went_in(labels: list[Any], tiny_bert: Path) ->
         model.predict_proba(texts, calibrated=True)
 
 
+def test_zero_with_a_sign_is_zero() -> None:
+    signed = [
+        -0.0 if place % 2 and label == "money" else float(label == "sport") for place, label in enumerate(ROWS["label"])
+    ]
+    model = ThreePhaseClassifier(variant={"baseline": "tfidf_logreg"}, verbose=False).fit(ROWS["text"], signed)
+    assert [str(label) for label in model.classes_] == ["0.0", "1.0"]
+
+
 def test_a_column_of_any_library_is_a_list_of_texts(fitted: ThreePhaseClassifier) -> None:
     texts = ROWS["text"].tolist()[:5]
     expected = fitted.predict_proba(texts)
@@ -172,6 +180,8 @@ FAULTS: dict[str, tuple[Any, Any, str]] = {
     "nothing": (None, ["x"], "X: nothing is given"),
     "too few labels": (["a", "b"], ["x"], "y: 1 labels for 2 texts; give one for each"),
     "a missing label": (["a", "b"], ["x", None], "y: nothing stands at 1 "),
+    "half a character": (["a", "\ud800"], ["x", "y"], "X: entry 1 holds half of a character (a lone surrogate)"),
+    "half a character in a label": (["a", "b"], ["\udfff", "y"], "y: entry 0 holds half of a character"),
     "a measure": (["a", "b"], [0.5, 1.25], "y: Unknown label type: holds fractions"),
     "labels of two kinds": (["a", "b"], ["x", 1], "y: holds int and str"),
     "numbers and booleans": (["a", "b"], [True, 0], "y: holds bool and int"),

@@ -25,6 +25,7 @@ from threephase.artifacts.folders import sha256
 from threephase.artifacts.inert import as_csv
 from threephase.commands import predict as predicting
 from threephase.commands.cli import main
+from threephase.data.files import read_file
 from threephase.method.calibration import expected_calibration_error
 from threephase.phases.finetune import FT
 
@@ -54,6 +55,16 @@ def read(path: Path) -> pd.DataFrame:
     if kind == "jsonl":
         return pd.read_json(path, lines=True)
     return pd.read_csv(path, sep="\t" if kind == "tsv" else ",", keep_default_na=False)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf_8", "utf-8-sig"])
+def test_the_mark_that_excel_writes_belongs_to_no_column_as_in_training(tmp_path: Path, encoding: str) -> None:
+    for kind, content in {"csv": "text,n\n🙂,1\n", "jsonl": '{"text": "\\ud83d\\ude42", "n": "1"}\n'}.items():
+        file = tmp_path / f"rows.{kind}"
+        file.write_bytes(b"\xef\xbb\xbf" + content.encode())
+        with reading(str(file), kind, encoding) as rows:
+            assert [row.values for row in rows] == [{"text": "🙂", "n": "1"}]
+        assert read_file(file, ["text"], [encoding]).values == [["🙂"]]
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
@@ -273,6 +284,7 @@ FAULTS: dict[str, tuple[str, bytes, str]] = {
     "no json": ("in.jsonl", b'{"text": "a"}\n{"text"\n', "line 2: no JSON ("),
     "no object": ("in.jsonl", b"[1]\n", "line 1: no object of JSON"),
     "a number for a text": ("in.jsonl", b'{"text": 3}\n', "line 1: no text in column 'text'"),
+    "half a character": ("in.jsonl", b'{"text": "a"}\n{"text": "\\ud83d"}\n', "line 2: half of a character"),
     "half a parquet": ("in.parquet", b"PAR1xx", "cannot be read"),
     "half a gzip": ("in.csv.gz", gzip.compress(b"text\n" + b"abc " * 999)[:-9], "cannot be read"),
     "a pointer": ("in.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a pointer of Git LFS"),

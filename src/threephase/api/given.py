@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from threephase.data.files import has_half_character
 from threephase.errors import GivenError
 
 SHOWN = 3
@@ -17,7 +18,8 @@ LARGEST = np.iinfo(np.int64).max  # beyond it numpy takes whole numbers for frac
 def texts_of(given: Any, name: str = "X") -> list[str]:
     """The texts of a column.
 
-    Raises GivenError for a single text, which is no column, and where an entry is missing or no text, by its place.
+    Raises GivenError for a single text, which is no column, and where an entry is missing, no text, or holds half of a
+    character, by its place.
     """
     if _is_single(given):
         raise GivenError(f"{name}: a single text where a list of texts is expected; write [text]")
@@ -26,6 +28,7 @@ def texts_of(given: Any, name: str = "X") -> list[str]:
     for place, value in enumerate(values):
         if not isinstance(value, str):
             raise GivenError(f"{name}: entry {place} is no text but {type(value).__name__}; give texts alone")
+    _refuse_halves(values, name)
     return [str(value) for value in values]
 
 
@@ -50,7 +53,9 @@ def labels_of(given: Any, texts: int, name: str = "y") -> np.ndarray:
         raise GivenError(
             f"{name}: holds {' and '.join(kinds)}; give labels of one kind: texts, whole numbers, booleans"
         )
-    return labels
+    if labels.dtype.kind == "U":
+        _refuse_halves(values, name)
+    return labels + 0.0 if labels.dtype.kind == "f" else labels  # -0.0 and 0.0 are one class of two spellings
 
 
 def split_pair(given: Any, name: str) -> tuple[Any, Any]:
@@ -107,6 +112,12 @@ def _refuse_missing(values: list[Any], name: str) -> None:
         raise GivenError(
             f"{name}: nothing stands at {', '.join(map(str, missing[:SHOWN]))}{more} (counted from 0); fill or drop"
         )
+
+
+def _refuse_halves(values: list[str], name: str) -> None:
+    for place, value in enumerate(values):
+        if has_half_character(value):
+            raise GivenError(f"{name}: entry {place} holds half of a character (a lone surrogate); write it anew")
 
 
 def _is_missing(value: Any) -> bool:

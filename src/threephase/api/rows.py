@@ -18,7 +18,15 @@ import pyarrow.parquet as pq
 
 from threephase.api import FORMATS
 from threephase.artifacts.inert import Lines
-from threephase.data.files import LARGEST_FIELD, LONGEST_BEGINNING, Quotes, refuse_other_kind, separator_of
+from threephase.data.files import (
+    LARGEST_FIELD,
+    LONGEST_BEGINNING,
+    Quotes,
+    has_half_character,
+    refuse_other_kind,
+    separator_of,
+    without_mark,
+)
 from threephase.errors import DataError
 
 PIPE = "-"
@@ -79,7 +87,7 @@ def reading(place: str, kind: str, encoding: str = "utf-8-sig", quotes: Quotes =
             file = _parquet_file(place, plain)
             yield Rows(_guarded(place, _parquet(file)), file.schema_arrow)
             return
-        text = io.TextIOWrapper(plain, encoding=encoding, newline="")
+        text = io.TextIOWrapper(plain, encoding=without_mark(encoding), newline="")
         yield Rows(_guarded(place, _jsonl(text) if kind == "jsonl" else _separated(place, text, kind, quotes)))
 
 
@@ -146,6 +154,9 @@ def _jsonl(text: io.TextIOWrapper) -> Iterator[Row]:
             values = json.loads(written)
         except (ValueError, RecursionError) as error:
             yield Row(line, {}, f"no JSON ({str(error)[:80]})")
+            continue
+        if "\\u" in written and has_half_character(json.dumps(values, ensure_ascii=False)):
+            yield Row(line, {}, "half of a character (a lone surrogate)")
             continue
         yield Row(line, values) if isinstance(values, dict) else Row(line, {}, "no object of JSON")
 

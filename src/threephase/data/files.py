@@ -1,5 +1,6 @@
 """One file of rows, whatever its format, with the place of each row for errors that name it."""
 
+import codecs
 import csv
 import io
 import json
@@ -117,7 +118,7 @@ def decode(path: Path, content: bytes, encodings: list[str]) -> tuple[str, bool]
     fault = None
     for encoding in encodings:
         try:
-            text = content.decode("utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding)
+            text = content.decode(without_mark(encoding))
             return text, encoding != encodings[0]
         except UnicodeDecodeError as error:
             fault = fault or error
@@ -129,6 +130,14 @@ def decode(path: Path, content: bytes, encodings: list[str]) -> tuple[str, bool]
     if content.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
         likely = "utf-32"
     raise DataError(f"{path}: line {line}: not {' nor '.join(encodings)}; {_named_encoding(likely)}")
+
+
+def without_mark(encoding: str) -> str:
+    """An encoding that takes the mark at a file's beginning, which Excel writes, for no character of the first column.
+
+    Raises LookupError or ValueError where there is no encoding of that name.
+    """
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
 
 
 def content_of(path: Path, plain_text: bool = False) -> bytes:
@@ -448,18 +457,23 @@ def _plain(path: Path, line: int, value: Any) -> str | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise DataError(
-                f"{path}: line {line}: half of a character (a lone surrogate); write the text anew"
-            ) from None
+        if has_half_character(value):
+            raise DataError(f"{path}: line {line}: half of a character (a lone surrogate); write the text anew")
         return value
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
         return str(value)
     raise DataError(f"{path}: line {line}: a {type(value).__name__} where a text or a label should be")
+
+
+def has_half_character(text: str) -> bool:
+    """Whether a text holds a lone surrogate, which no file in UTF-8 can hold and no tokenizer takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _first_line(error: BaseException) -> str:
