@@ -335,6 +335,20 @@ def test_the_callers_generators_are_as_they_were(tiny_bert: Path) -> None:
     assert drawn() == expected
 
 
+def test_the_callers_generators_are_as_they_were_also_where_training_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        for make in (random.seed, np.random.seed, torch.manual_seed):
+            make(0)
+        raise ModelError("no such thing")
+
+    monkeypatch.setattr(training, "run_baseline", fails)
+    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # type: ignore[index,union-attr]
+    with pytest.raises(ModelError, match="no such thing"):
+        ThreePhaseClassifier(variant={"baseline": "tfidf_logreg"}, verbose=False).fit(ROWS["text"], ROWS["label"])
+    after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # type: ignore[index,union-attr]
+    assert after == before
+
+
 def test_who_wants_no_words_gets_none(tiny_bert: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     model = estimator(tiny_bert, variant="FT", verbose=False).fit(ROWS["text"], ROWS["label"])
     model.save(tmp_path / "model")

@@ -169,10 +169,12 @@ def _make_base_model(config: Config, folder: Path, out: Path) -> None:
 def _undisturbed_draws() -> Iterator[None]:
     """The generators that a training seeds are the caller's own, and afterwards as they were."""
     ours, numpys = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng():
-        yield
-    random.setstate(ours)
-    np.random.set_state(numpys)
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(ours)
+        np.random.set_state(numpys)
 
 
 @contextmanager
