@@ -60,7 +60,11 @@ class GuardError(UserError):
 
 
 class InterruptionError(UserError):
-    """A training was asked to stop, by a person or by a scheduler."""
+    """A training was asked to stop, by a person or by a scheduler; `signal` is the name of what asked, if known."""
+
+    def __init__(self, text: str, signal: str | None = None) -> None:
+        super().__init__(text)
+        self.signal = signal
 
 
 ENOUGH = 1 << 20  # bytes; with less than this free, a failed write is put down to a full disk

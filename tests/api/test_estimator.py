@@ -1,9 +1,11 @@
 """The estimator: the grid's own training, scikit-learn's manners, and models that answer wherever they are taken."""
 
 import json
+import os
 import pickle
 import random
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,7 @@ from threephase.phases.all import PHASES
 from threephase.phases.run import run_phase
 from threephase.settings.base_model import BaseModelSettings
 from threephase.settings.dataset import DatasetSettings, Source
+from threephase.training.loop import Training
 
 pytestmark = pytest.mark.takes(seconds=20)
 
@@ -347,6 +350,28 @@ def test_the_callers_generators_are_as_they_were_also_where_training_fails(monke
         ThreePhaseClassifier(variant={"baseline": "tfidf_logreg"}, verbose=False).fit(ROWS["text"], ROWS["label"])
     after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # type: ignore[index,union-attr]
     assert after == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "ends"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)], ids=["SIGINT", "SIGTERM"]
+)
+def test_a_signal_ends_a_search_and_not_one_fold_of_it(
+    asked: signal.Signals, ends: type[BaseException], tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+
+    def update(of: Training) -> None:
+        steps.append(of.step)
+        os.kill(os.getpid(), asked)
+
+    monkeypatch.setattr(Training, "update", update)
+    with pytest.raises(ends) as caught:
+        GridSearchCV(estimator(tiny_bert, variant="FT"), {"validation_size": [0.2, 0.3]}, cv=2).fit(
+            ROWS["text"].to_numpy(), ROWS["label"].to_numpy()
+        )
+    assert len(steps) == 1
+    said = {signal.SIGINT: "stopped by SIGINT after step 0 of ", signal.SIGTERM: "143"}[asked]
+    assert str(caught.value).startswith(said)
 
 
 def test_who_wants_no_words_gets_none(tiny_bert: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

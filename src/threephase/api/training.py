@@ -1,6 +1,7 @@
 """A variant's phases one after another, in this process: what the grid does in a job for each."""
 
 import random
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from threephase.data.hub import download_model
 from threephase.data.splits import split
 from threephase.data.store import write_dataset
 from threephase.encoders.base_model import make_base_model
-from threephase.errors import ConfigError, DataError, GivenError, UserError
+from threephase.errors import ConfigError, DataError, GivenError, InterruptionError, UserError
 from threephase.experiment.config import Config
 from threephase.experiment.reading import load
 from threephase.phases.all import PHASES
@@ -97,15 +98,27 @@ def experiment_of(
 def in_words_of_python() -> Iterator[None]:
     """Errors of the workflow's parts, told to somebody who wrote no config: the same kind, or GivenError for what was
     given in place of a config and of files.
+
+    A signal ends the program as it does anywhere in Python: who calls `fit` many times may take any other exception for
+    one attempt that failed, and go on with the next.
     """
     try:
         yield
+    except InterruptionError as error:
+        raise _end_asked_for(error) from None
     except UserError as error:
         said = "; ".join(line.removeprefix("config: ") for line in str(error).splitlines())
         for place, meant in IN_PYTHON.items():
             said = said.replace(place, meant)
         kind = GivenError if isinstance(error, ConfigError | DataError) else type(error)
         raise kind(said) from None
+
+
+def _end_asked_for(error: InterruptionError) -> KeyboardInterrupt | SystemExit:
+    """What stands in Python for the signal that stopped a training; the status is a shell's for such an end."""
+    if error.signal == signal.SIGTERM.name:
+        return SystemExit(128 + signal.SIGTERM)
+    return KeyboardInterrupt(str(error).partition(";")[0])  # what was trained lay in a folder that goes now
 
 
 def _place_of(base_model: str | Path | Mapping[str, Any]) -> dict[str, Any]:
@@ -131,7 +144,8 @@ def train(
 
     `rows` are `train`, and where there are any `validation` and `unlabelled`, with the columns `text`, `label` and
     `place`. `threads` are of the processor; None is as many as torch has. The caller's random generators and threads
-    stay as they were. Raises UserError as the grid's jobs do, and GivenError where the training diverged.
+    stay as they were, also where it fails. Raises UserError as the grid's jobs do, GivenError where the training
+    diverged, and KeyboardInterrupt or SystemExit where SIGINT or SIGTERM ended it.
     """
     settings = config.dataset_settings(DATASET)
     data, base = layout.data(DATASET, folder), layout.base_model(BASE_MODEL, folder)

@@ -95,7 +95,7 @@ def fit(
         saved = unfinished is not None and unfinished.latest() is not None
         after = "the same command goes on from its saved state" if saved else "the same command begins it anew"
         by = asked[0] if asked else "a signal to another of its processes"
-        raise InterruptionError(f"stopped by {by} after step {training.step} of {steps}; {after}")
+        raise InterruptionError(f"stopped by {by} after step {training.step} of {steps}; {after}", *asked[:1])
     kept.restore(task.model)
     at_the_end = bool(kept.found) and not diverged and kept.best_at_the_end
     history = history_of(training.rows.values())
