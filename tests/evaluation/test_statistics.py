@@ -320,8 +320,8 @@ def test_what_would_decide_by_hand() -> None:
     assert found.verdict is Verdict.UNDECIDED
     assert found.rows_needed == math.ceil((1.959964 + 0.841621) ** 2 * 0.1 / 0.02**2)
     assert found.seeds_needed is None
-    # Seeds alone vary, 0.02 a seed: of ten, (2.262 + 0.883) · 0.02 / √10 = 0.0199, of nine (2.306 + 0.889) · 0.02 / 3 is
-    # more than 0.02. No number of rows helps.
+    # Seeds alone vary, 0.02 a seed: of ten, (2.262 + 0.883) · 0.02 / √10 = 0.0199, of nine (2.306 + 0.889) · 0.02 / 3
+    # is more than 0.02. No number of rows helps.
     seeds = Crossed(0.02, 3, 100, seeds=4e-4 / 3, rows=0.0, rest=0.0, variance_of_row=0.1)
     (found,) = compared([seeds], REGION)
     assert (found.rows_needed, found.seeds_needed) == (None, 10)
@@ -338,7 +338,7 @@ def test_what_would_decide_by_hand() -> None:
 
 
 def test_the_seeds_that_would_decide_have_the_power_that_they_claim_though_they_are_few() -> None:
-    """Seeds vary by 0.01, rows are many: by normal quantiles four seeds would do for 0.015, which have t's 3 degrees."""
+    """Seeds vary by 0.01, rows are many: by normal quantiles four would do for 0.015, which have t's 3 degrees."""
     random = np.random.default_rng(4)
     pilot = Crossed(0.015, 3, 4000, seeds=1e-4 / 3, rows=0.0, rest=0.0, variance_of_row=0.1)
     seeds = needed(pilot, 0.015).seeds

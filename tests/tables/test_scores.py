@@ -101,7 +101,8 @@ def test_the_reference_has_no_sign_and_others_the_sign_of_their_verdict() -> Non
     }
     assert joined["better"] == joined["equivalent"] == ""
     # Third of four p, so tested at 2.5%: (2.241 + 0.842)² = 9.505. Five seeds have a variance of 0.000216, the rows one
-    # of 0.000085: 9.505 · 5 · 0.000216 / (0.036² - 9.505 · 0.000085) = 21.0, and two more by t. Rows alone never get there.
+    # of 0.000085: 9.505 · 5 · 0.000216 / (0.036² - 9.505 · 0.000085) = 21.0, and two more by t. Rows alone never get
+    # there.
     assert joined["undecided"] == "23 seeds"
     assert [cell.best for cell in table.cells[0] if cell] == [False, False, True, False, False]
 
@@ -293,7 +294,9 @@ def test_a_run_that_rests_on_a_marked_checkpoint_is_marked_and_the_caption_says_
     results = RESULTS.assign(marks=[of.get(run, []) for run in runs])
     (line, *_) = cells(shown(["3-Phase", "No Imb.", "FT"], results, titles={}).to_markdown())
     assert [cell.rstrip("*").endswith("†") for cell in line[2:]] == [True, False, True]
-    assert marks(results) == "†: dae: no DAE (3-Phase: 1 of 4 runs); ft: under-trained (3-Phase: 1 of 4 runs, FT: 1 of 1 runs)."
+    assert marks(results) == (
+        "†: dae: no DAE (3-Phase: 1 of 4 runs); ft: under-trained (3-Phase: 1 of 4 runs, FT: 1 of 1 runs)."
+    )
     assert marks(RESULTS) == ""
 
 

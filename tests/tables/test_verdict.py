@@ -137,8 +137,8 @@ def test_marks_chance_and_leaks_are_said() -> None:
     assert concluded(results).caveats == (
         "LEAK: 3-Phase saw test rows while it was trained or chosen. "
         "FT is at chance in 1 of 2 runs: not clearly better than naming the largest class. "
-        "With care: 3-Phase is marked for dae (no DAE in 2, under-trained in 1 of 2 runs) and dae.cl (under-trained in 1 "
-        "of 2 runs)."
+        "With care: 3-Phase is marked for dae (no DAE in 2, under-trained in 1 of 2 runs) and dae.cl (under-trained in "
+        "1 of 2 runs)."
     )
 
 
@@ -238,8 +238,8 @@ def test_a_dataset_with_repeated_splits_is_told_once_over_all_of_them() -> None:
 @pytest.mark.parametrize(
     ("differences", "folds", "said"),
     [
-        # two splits of ten folds, whose variance is 0.5 points²: of 11, (2.228 + 0.879)² · 0.5 · (1/11 + 1/9) = 0.98, of
-        # ten (2.262 + 0.883)² · 0.5 · (1/10 + 1/9) = 1.04
+        # two splits of ten folds, whose variance is 0.5 points²: of 11, (2.228 + 0.879)² · 0.5 · (1/11 + 1/9) = 0.98,
+        # of ten (2.262 + 0.883)² · 0.5 · (1/10 + 1/9) = 1.04
         ([2, 1], 10, "about 11 splits would tell 1 point"),
         # 7.849 · 0.278 / (1 - 7.849 · 0.278 / 9) = 2.9; the mean of 0.5 has a t of 2.06, p = 0.07
         ([1, 0] * 5, 10, "a difference of 1 point would most likely have shown on these 10 splits"),

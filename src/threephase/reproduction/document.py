@@ -117,9 +117,7 @@ def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> s
 
 def _said_by(note: str, texts: Mapping[str, str], effects: Mapping[str, EffectSettings]) -> str:
     """The tables that say a note, by the names that they have on the page."""
-    return in_markdown(
-        ", ".join(_name(stem, effects) for stem, text in _in_order(texts) if note in text.splitlines())
-    )
+    return in_markdown(", ".join(_name(stem, effects) for stem, text in _in_order(texts) if note in text.splitlines()))
 
 
 def _in_order(texts: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -309,15 +309,13 @@ def _named(value: Any) -> Any:
         return {key: _named(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_named(part) for part in value]
-    here = isinstance(value, str) and Path(value).is_absolute() or str(value).startswith("~")
+    here = isinstance(value, str) and (Path(value).is_absolute() or value.startswith("~"))
     return Path(value).name if here else value
 
 
 def _source(name: str, config: Config) -> dict[str, Any]:
     source = config.dataset_settings(name).source.model_dump(mode="json", exclude_defaults=True)
-    below = {
-        key: _below(value, config.data_root) if isinstance(value, str) else value for key, value in source.items()
-    }
+    below = {key: _below(value, config.data_root) if isinstance(value, str) else value for key, value in source.items()}
     return {key: _named(value) for key, value in below.items()}
 
 

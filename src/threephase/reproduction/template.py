@@ -91,7 +91,8 @@ which rule, at the head of `config/reproduction.yaml`.
 
 ## What it cost
 
-{{ trainings }} trainings, each on one processor and counted once where several variants rest on it, took {{ hours }} hours together.
+{{ trainings }} trainings, each on one processor and counted once where several variants rest on it, took
+{{ hours }} hours together.
 
 - Commits: {{ commits | join(", ") or "not known" }}.
 {% if mixed %}

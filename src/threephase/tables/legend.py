@@ -100,8 +100,7 @@ def few_seeds(results: pd.DataFrame, titles: dict[str, str]) -> str:
             some = () if (on == count).all() else tuple(titles.get(name, name) for name in on[on == count].index)
             alike.setdefault((count, some), []).append(str(variant))
     told = [
-        f"{'all' if len(names) == len(fewest) else ', '.join(names)} "
-        f"({count}{' on ' if some else ''}{', '.join(some)})"
+        f"{'all' if len(names) == len(fewest) else ', '.join(names)} ({count}{' on ' if some else ''}{', '.join(some)})"
         for (count, some), names in alike.items()
     ]
     return f"Fewer than {FEW} seeds, which say little of other seeds: {'; '.join(told)}." if told else ""

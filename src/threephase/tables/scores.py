@@ -279,8 +279,8 @@ def write_table(
     incomplete = remarks_by_dataset(joined, expected, titles, root)
     caption = " ".join(filter(None, [table.caption, leaks(results), partial(missing, len(runs))]))
     notes = (
-        *table.notes, repeated(results, titles), baselines(results, titles), few_seeds(results, titles), marks(results), incomplete,
-        failures(results, titles),
+        *table.notes, repeated(results, titles), baselines(results, titles), few_seeds(results, titles),
+        marks(results), incomplete, failures(results, titles),
     )  # fmt: skip
     whole = replace(table, caption=caption, notes=notes)
     whole.write(stem)
@@ -328,7 +328,8 @@ def baselines(results: pd.DataFrame, titles: dict[str, str]) -> str:
     whole = "" if all(map(layout.reads_base_model, rows["recipe"])) else " TF-IDF reads whole texts."
     return (
         f"Baselines, none of the paper's methods and never bold: {', '.join(dict.fromkeys(rows['variant']))}. They are "
-        f"tuned on validation, and trained once for all seeds where they draw nothing.{whole} {costs(results, titles)}"
+        "tuned on validation, and trained once for all seeds where they draw nothing."
+        f"{whole} {costs(results, titles)}"
     )
 
 

@@ -167,7 +167,8 @@ def _difference(
     match comparison.verdict:
         case Verdict.UNDECIDED:
             shown = in_points(value, *interval[:2])
-            return f"{ours} and {other} cannot be told apart here ({ours} minus {other}: {shown}); {_would_tell(comparison)}."
+            apart = f"{ours} and {other} cannot be told apart here ({ours} minus {other}: {shown})"
+            return f"{apart}; {_would_tell(comparison)}."
         case Verdict.EQUIVALENT:
             shown = in_points(value, *_turned(estimate.interval(1 - 2 * ALPHA), sign)[:2])
             return f"{ours} is as good as {other} here, within ±{region:g} points ({shown}, a 90% interval), {times}."
