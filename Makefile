@@ -27,7 +27,7 @@ LOCKED := --no-compile --no-deps --require-hashes --requirement
 NEW_PIP := 'pip>=26'
 $(VENV)/.installed: requirements.lock requirements-cpu.lock requirements-cuda.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "threephase needs Python 3.11 or newer; name one: make PYTHON=python3.12 …")'
-	@echo "Installing the locked environment into $(VENV) (once, a few minutes) …"
+	@echo "Installing the locked environment into $(VENV) (once, a minute or two) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install --quiet --upgrade $(NEW_PIP) >$(VENV)/install.log 2>&1 || true
 	@$(PIP) install --quiet $(LOCKED) requirements-cpu.lock >$(VENV)/install.log 2>&1 || true

@@ -52,6 +52,15 @@ def test_all_comparisons_of_a_dataset_and_base_model_are_one_family() -> None:
     assert larger.adjusted == pytest.approx(max(larger.p, smaller.adjusted))
 
 
+def test_variants_that_saw_the_same_are_one_comparison_of_the_family() -> None:
+    """Of base, better and better's twin there is one comparison, so that its p needs no correction."""
+    twin = RESULTS[RESULTS["variant"] == "better"].assign(variant="twin")
+    one, other = found({"base": ["better", "twin"]}, pd.concat([RESULTS, twin]))
+    assert one.comparison == other.comparison
+    assert one.comparison is not None
+    assert one.comparison.adjusted == one.comparison.p
+
+
 def test_one_seed_has_the_rows_interval_and_the_same_run_no_test() -> None:
     results = RESULTS.copy()
     results.loc[results["variant"] == "leaky", "effective"] = [f"base{seed}" for seed in (1, 2, 3, 4)]

@@ -75,15 +75,17 @@ def effects(
         difference = evidence[dataset, model].difference
         differences = {pair: estimate for pair in pairs if (estimate := difference(pair[1], pair[0], PRIMARY))}
         shared = {pair: _shared(*(by_variant[name] for name in pair)) for pair in differences}
+        saw = {pair: (*base["effective"], *own["effective"]) for pair, (base, own) in shared.items()}
         same = {pair for pair, (base, own) in shared.items() if (base["effective"] == own["effective"]).all()}
-        family = {pair: estimate for pair, estimate in differences.items() if pair not in same}
+        # Two variants that saw the same, compared with one baseline, are one comparison and not two of the family.
+        family = {saw[pair]: estimate for pair, estimate in differences.items() if pair not in same}
         comparisons = dict(zip(family, compared(list(family.values()), region), strict=True))
         for (baseline, variant), (base, own) in shared.items():
             others = {score: estimate for score in SECONDARY if (estimate := difference(variant, baseline, score))}
             found.append(
                 Effect(
                     dataset, model, baseline, variant, len(own), 100 * float(base[PRIMARY].mean()),
-                    100 * float(own[PRIMARY].mean()), comparisons.get((baseline, variant)),
+                    100 * float(own[PRIMARY].mean()), comparisons.get(saw[baseline, variant]),
                     others,
                 )
             )  # fmt: skip
