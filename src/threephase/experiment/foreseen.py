@@ -4,16 +4,18 @@ The job that makes the splits asks, and the workflow, as it is parsed, of splits
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from threephase.artifacts import layout
-from threephase.data.splits import SplitData
 from threephase.errors import DataError
 from threephase.experiment.config import Config
 from threephase.experiment.recipe import Recipe
 from threephase.settings.contrastive import PairSettings
+
+if TYPE_CHECKING:  # whoever plans loads neither
+    import pandas as pd
+
+    from threephase.data.splits import SplitData
 
 
 class Sizes(NamedTuple):
@@ -23,7 +25,7 @@ class Sizes(NamedTuple):
     classes: int
 
     @classmethod
-    def of(cls, rows: pd.DataFrame) -> "Sizes":
+    def of(cls, rows: "pd.DataFrame") -> "Sizes":
         """Of rows that are written: different texts of a class, and classes that are one on all levels."""
         labels = [column for column in rows.columns if column.startswith("label_")]
         texts = rows[["text", *labels]].drop_duplicates()
@@ -39,7 +41,7 @@ class Sizes(NamedTuple):
         return max(self.classes, round(label_fraction * self.rows)) <= self.classes
 
 
-def sizes_of(data: SplitData) -> dict[str, Sizes]:
+def sizes_of(data: "SplitData") -> dict[str, Sizes]:
     """The sizes of train and validation, of splits that were just made."""
     return {split: Sizes.of(data.splits[split]) for split in ("train", "validation")}
 

@@ -1,4 +1,4 @@
-"""A grid's results into a folder that can be committed: no weights, no texts, no path of the machine."""
+"""A grid's results into a folder that can be committed: no weights, no texts, copies without the folder they lie in."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -289,7 +289,7 @@ def _below(content: str, root: str | None) -> str:
 
 def _anywhere(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
     """The config as it can be read without copies of data and base models: these by the names that they had there."""
-    found = {key: _named(value) for key, value in given.items() if key not in ("data_root", "model_root")}
+    found = {key: value for key, value in given.items() if key not in ("data_root", "model_root")}
     if config.data_root is not None:
         found["datasets"] = {
             name: {**block, "source": _source(name, config)} for name, block in found["datasets"].items()
@@ -303,20 +303,9 @@ def _anywhere(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
     return found
 
 
-def _named(value: Any) -> Any:
-    """What a config says, with the name in place of the path of whatever lies on this machine alone."""
-    if isinstance(value, Mapping):
-        return {key: _named(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_named(part) for part in value]
-    here = isinstance(value, str) and (Path(value).is_absolute() or value.startswith("~"))
-    return Path(value).name if here else value
-
-
 def _source(name: str, config: Config) -> dict[str, Any]:
     source = config.dataset_settings(name).source.model_dump(mode="json", exclude_defaults=True)
-    below = {key: _below(value, config.data_root) if isinstance(value, str) else value for key, value in source.items()}
-    return {key: _named(value) for key, value in below.items()}
+    return {key: _below(value, config.data_root) if isinstance(value, str) else value for key, value in source.items()}
 
 
 def runs_there(asked: Asked) -> dict[tuple[str, str, str], tuple[int, int]]:
