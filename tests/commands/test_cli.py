@@ -88,7 +88,7 @@ def test_results_that_no_run_wrote_are_one_line(
 RECORD = {"name": "x", "title": "t", "trials": 1, "storage": None, "objective": "loss", "space": {}}
 
 
-@pytest.mark.parametrize("record", [{}, [], None, 7, "x", RECORD, RECORD | {"space": []}, RECORD | {"trials": "many"}])
+@pytest.mark.parametrize("record", [{}, [], None, 7, "x", RECORD | {"space": []}, RECORD | {"trials": "many"}])
 def test_a_damaged_record_of_a_study_is_one_line(
     elsewhere: Path, capsys: pytest.CaptureFixture[str], record: object
 ) -> None:

@@ -253,8 +253,9 @@ def doubts_about_labels(audit: dict[str, Any]) -> list[str]:
     if audit["two_labels"]["texts"]:
         found = audit["two_labels"]
         examples = ", ".join(f"'{_shortened(text)}'" for text in found["examples"])
+        such = f", such as {examples}" if examples else ""  # what was packed without texts has none
         lines.append(
-            f"texts with more than one label: {found['texts']:,} ({found['rows']:,} rows), such as {examples}; "
+            f"texts with more than one label: {found['texts']:,} ({found['rows']:,} rows){such}; "
             "`drop_repeats` keeps the first label"
         )
     for level, (groups, only) in enumerate(zip(audit["alike"], audit["only_in_test"], strict=True), start=1):

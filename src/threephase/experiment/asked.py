@@ -497,7 +497,7 @@ def _raw_of_dataset(config: Config, datasets: Mapping[str, DatasetSettings], roo
             refuse_other_positive(config, dataset, there["label_names"])
             for sizes in (given.class_sizes, given.test_class_sizes):
                 refuse_unknown_sizes(sizes or (), there["label_names"][-1])
-            if all(there["settings"][key] == getattr(given, key) for key in resized):
+            if all(there["settings"].get(key) == getattr(given, key) for key in resized):
                 refuse_no_pairs(config, dataset, counted_sizes(there))
         except DataError as error:
             raise ConfigError(f"config: datasets.{dataset}: {error}") from None

@@ -109,7 +109,7 @@ def _page(asked: Asked, records: dict[str, str], tables: Path, advice: str) -> s
             for name in dict.fromkeys([*asked_first, *effects])
         ],
         others=[told[name] for name in map(_stem, BEHIND) if name in told],
-        notes=[{"where": _said_by(note, shown, effects), "text": note} for note in notes],
+        notes=[{"where": where, "text": note} for note in notes if (where := _said_by(note, shown, effects))],
         coverage=_coverage(asked),
         **_origin(records),
     )

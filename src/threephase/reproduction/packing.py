@@ -36,7 +36,7 @@ from threephase.tables.probes import read_probes
 
 CONFIG = "config.yaml"
 PROBABILITY = "probability_"
-EXAMPLES = "examples"  # texts, in audits and in the records of datasets
+TWO_LABELS = "two_labels"  # in audits and in the records of datasets: how many texts have two, and some of these
 ROWS = "digests_of_rows"  # in the record of a dataset
 
 
@@ -223,7 +223,7 @@ def _pack_files(asked: Asked, runs: list[Run], folder: Path) -> None:
     frames = {name: file for name, file in by_name.items() if file.suffix == ".parquet"}
     audits = {layout.audit(dataset, root) for dataset in asked.audited()}
     records = {
-        name: _without_examples(content) if file in audits or file.name == DATASET else content
+        name: _without_texts_of(content) if file in audits or file.name == DATASET else content
         for name, file in by_name.items()
         if name not in frames
         for content in [file.read_bytes().decode("utf-8")]
@@ -232,15 +232,12 @@ def _pack_files(asked: Asked, runs: list[Run], folder: Path) -> None:
     compact.pack(records, ((name, pd.read_parquet(file)) for name, file in frames.items()), folder)
 
 
-def _without_examples(content: str) -> str:
-    """What an audit, or the record of a dataset, says, without the texts that it names as examples."""
-    return json.dumps(_blank(json.loads(content)), indent=2, ensure_ascii=False) + "\n"
-
-
-def _blank(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: [] if key == EXAMPLES else _blank(part) for key, part in value.items()}
-    return [_blank(part) for part in value] if isinstance(value, list) else value
+def _without_texts_of(content: str) -> str:
+    """What an audit, or the record of a dataset, says, without the texts that it names for having two labels."""
+    described = json.loads(content)
+    if TWO_LABELS in described:
+        described[TWO_LABELS] |= {"examples": []}
+    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
 
 
 def _there(asked: Asked, runs: list[Run]) -> list[Path]:
