@@ -440,8 +440,9 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _studies_see_no_test_rows(self) -> Self:
+        tried = {recipe: self._tried(recipe) for recipe in dict.fromkeys(run.recipe for run in self._cells)}
         for run in self._cells:
-            for recipe in self._tried(run.recipe):
+            for recipe in tried[run.recipe]:
                 if self.phase_settings(run.dataset, run.model, recipe).sees_test:
                     raise ValueError(
                         f"tuning: a study never sees the test split, but '{recipe}' on {run.dataset} with {run.model} "
