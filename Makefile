@@ -21,10 +21,10 @@ setup: $(VENV)/.installed  ## install the locked environment into .venv
 # The locks name every package, so pip looks for no more (--no-deps), and takes none whose hash is another. Python compiles
 # a module when it is first imported; to compile all of them while they are installed takes longer than the rest.
 LOCKED := --no-compile --no-deps --require-hashes --requirement
-# A build of torch for CPUs comes first, where some index or folder has it: among files of one requirement, pip prefers
-# those whose index says their hash, whatever their version, which would be the gigabytes for CUDA.
 # The pip of an older Python unpacks the same files half as fast; where no newer one can be had, it does.
 NEW_PIP := 'pip>=26'
+# A build of torch for CPUs comes first, where some index or folder has it: among files of one requirement, pip prefers
+# those whose index says their hash, whatever their version, which would be the gigabytes for CUDA.
 $(VENV)/.installed: requirements.lock requirements-cpu.lock requirements-cuda.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "threephase needs Python 3.11 or newer; name one: make PYTHON=python3.12 …")'
 	@echo "Installing the locked environment into $(VENV) (once, a minute or two) …"
