@@ -10,6 +10,8 @@ TABLES = $(shell sed -nE 's/^(use rule [a-z0-9_]+ as|rule) ([a-z0-9_]+).*/\2/p' 
 # Show what a command says only where it fails.
 quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 export PATH := $(abspath $(BIN)):$(PATH)
+# Asked to keep nothing that it compiles, as in many containers, Python would compile all libraries anew for each job.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo demo-full tables report archive reproduce reproduction reproduce-check dag docs test test-fast test-kill fuzz lint audit bench peers gpu-check lock clean
 
@@ -19,7 +21,8 @@ help:  ## what there is
 setup: $(VENV)/.installed  ## install the locked environment into .venv
 
 # The locks name every package, so pip looks for no more (--no-deps), and takes none whose hash is another. Python compiles
-# a module when it is first imported; to compile all of them while they are installed takes longer than the rest.
+# a module when it is first imported; to compile all of them while they are installed takes longer than the rest. Where it
+# is asked to keep nothing, what jobs import is compiled here.
 LOCKED := --no-compile --no-deps --require-hashes --requirement
 # The pip of an older Python unpacks the same files half as fast; where no newer one can be had, it does.
 NEW_PIP := 'pip>=26'
@@ -35,6 +38,7 @@ $(VENV)/.installed: requirements.lock requirements-cpu.lock requirements-cuda.lo
 	  && { ! $(PIP) show torch | grep -q '^Requires:.*nvidia' || $(PIP) install --quiet $(LOCKED) requirements-cuda.lock; }; \
 	  } 2>$(VENV)/install.log || { cat $(VENV)/install.log; exit 1; }
 	@$(PIP) install --quiet --no-deps --editable . 2>>$(VENV)/install.log || { cat $(VENV)/install.log; exit 1; }
+	@$(if $(PYTHONDONTWRITEBYTECODE),$(BIN)/python -c 'import snakemake.cli; from threephase.jobs.warm import load; load()')
 	@touch $@
 
 demo: setup  ## the embedded demo: BBC News with few labels, all-MiniLM-L6-v2; minutes on two cores, no hub

@@ -1,6 +1,8 @@
 """Set-up that travels: the locks, the conda environment and the package agree."""
 
+import os
 import re
+import subprocess
 import tomllib
 from itertools import groupby
 from pathlib import Path
@@ -73,3 +75,14 @@ def test_the_longest_files_begin_first_and_each_in_one_piece(request: pytest.Fix
     files = [file for file, _ in groupby(item.path for item in items)]
     assert len(files) == len(set(files))
     assert "--no-loadscope-reorder" in (PROJECT / "Makefile").read_text()  # xdist's own order: many tests first
+
+
+def test_what_is_compiled_is_kept_where_the_environment_asks_python_to_keep_nothing() -> None:
+    """As many containers do. Each job would compile torch anew."""
+    shows = f'include {PROJECT / "Makefile"}\nshows:\n\t@echo "[$$PYTHONDONTWRITEBYTECODE]"\n'
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        ["make", "-s", "-f", "-", "shows"],
+        input=shows, env=environment, cwd=PROJECT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "[]\n"

@@ -43,9 +43,13 @@ FOLDER, FORKED, WORKFLOW = "THREEPHASE_WARM", "THREEPHASE_FORKED", "THREEPHASE_W
 LIBRARIES = (
     "pandas",
     "pyarrow.parquet",
+    "pydantic.dataclasses",
+    "pydantic.fields",
     "pydantic.main",
+    "pydantic.type_adapter",
     "sentence_transformers",
     "transformers.models.bert.modeling_bert",
+    "transformers.models.electra.modeling_electra",
     "transformers.models.roberta.modeling_roberta",
     "sklearn.feature_extraction.text",
     "sklearn.linear_model",
@@ -56,6 +60,7 @@ LIBRARIES = (
     "matplotlib.pyplot",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
+    "snakemake.io",
     "snakemake.iocontainers",
     "tabulate",
 )
@@ -178,15 +183,22 @@ def start_server(folder: Path, process: int) -> None:
     (folder / "process").write_text(str(server.pid))
 
 
+def load() -> None:
+    """Import what jobs import of libraries."""
+    for library in LIBRARIES:
+        __import__(library)
+
+
 def serve(folder: Path, workflow: int) -> None:
     """Load the libraries, then fork for every request until the process `workflow` is gone."""
     leave_unasked()
-    for library in LIBRARIES:
-        __import__(library)
+    load()
     with suppress(ImportError):  # a name of transformers' own: without it, jobs begin half a second later
+        from pydantic import create_model
         from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
         get_checkpoint_conversion_mapping("bert")  # compiles the patterns of all architectures, once a process
+        create_model("Any")  # looks for pydantic's plugins among all installed packages, once a process
     gc.freeze()  # else each fork's first collection would walk, and so copy, all that is loaded here
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the forks
     listener = socket.socket(socket.AF_UNIX)
