@@ -13,7 +13,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     PrivateAttr,
-    TypeAdapter,
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
@@ -25,7 +24,7 @@ from threephase.data.hub import places_below_url
 from threephase.data.places import at_home, files_of, local_copy
 from threephase.errors import ConfigError, DownloadError
 from threephase.experiment.grid import GridBlock, runs_of
-from threephase.experiment.recipe import BASELINE, UNSEEDED, Recipe, Run, Step, Steps, prefixes
+from threephase.experiment.recipe import BASELINE, UNSEEDED, Recipe, Run, Step, Steps, prefixes, step_of, steps_of
 from threephase.experiment.resolve import Hyperparameters
 from threephase.settings.base_model import BaseModelSettings
 from threephase.settings.baseline import BaselineSettings, EncoderBaselineSettings
@@ -60,18 +59,18 @@ def _step(given: Any) -> Step:
     if isinstance(given, Step):
         return given
     if isinstance(given, str):
-        phase, settings = given, dict[str, Any]()
+        phase, settings = given, None
     elif isinstance(given, dict) and len(given) == 1:
         ((phase, settings),) = given.items()
         if not isinstance(settings or {}, Mapping):
             raise ValueError(f"'{phase}' has settings as {{tag: none, imbalance: none}}, not {settings!r}")
-        settings = dict(settings or {})
     else:
         raise ValueError(f"a phase is written `dae` or `cl: {{tag: none, imbalance: none}}`, not {given!r}")
     known(phase, PHASES, "phase")
-    tag, settings = _tag_and_settings(phase, settings)
-    _refuse(PHASES[phase], settings)
-    return Step(phase, tag, settings)
+    _check_tag(phase, settings or {})
+    step = step_of(given)
+    _refuse(PHASES[phase], step.overrides)
+    return step
 
 
 def _refuse(kind: type[Settings], settings: dict[str, Any]) -> None:
@@ -84,17 +83,15 @@ def _refuse(kind: type[Settings], settings: dict[str, Any]) -> None:
         raise ValueError(f"{place}{message(fault)}") from None
 
 
-def _tag_and_settings(name: str, given: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
-    """A tag of its own, without which no settings may be changed, and these."""
-    settings = dict(given)
-    tag = settings.pop("tag", None)
-    if settings and tag is None:
+def _check_tag(name: str, given: Mapping[str, Any]) -> None:
+    """Raise ValueError for a tag that cannot stand in a path, or settings without one."""
+    tag = given.get("tag")
+    if tag is None and given.keys() - {"tag"}:
         raise ValueError(f"'{name}' changes settings, so it needs a `tag` of its own for the checkpoint's path")
     if isinstance(tag, bool):
         raise ValueError("tag: yes, no, on, off are no names to YAML; put the tag in quotes")
     if tag is not None and not _TAG.fullmatch(str(tag)):
         raise ValueError(f"tag '{tag}' becomes part of a path: use letters, digits and '_'")
-    return None if tag is None else str(tag), settings
 
 
 def _of_a_baseline(given: Any) -> Any:
@@ -105,11 +102,12 @@ def _of_a_baseline(given: Any) -> Any:
         raise ValueError("a variant is a list of phases, as [dae, cl, ft], or a baseline, as {baseline: centroid}")
     name = str(given["baseline"])
     known(name, BASELINES, "baseline")
-    tag, settings = _tag_and_settings(name, {key: value for key, value in given.items() if key != "baseline"})
-    _refuse(BASELINES[name], settings)
+    _check_tag(name, {key: value for key, value in given.items() if key != "baseline"})
+    (step,) = steps_of(given)
+    _refuse(BASELINES[name], step.overrides)
     if name == "setfit" and find_spec("setfit") is None:
         raise ValueError("baseline 'setfit' needs the package of that name; pip install setfit, or drop the variant")
-    return (Step(BASELINE, f"{name}-{tag}" if tag else name, settings),)
+    return (step,)
 
 
 def _holds_password(address: str) -> bool:
@@ -698,17 +696,3 @@ def _undivided(source: Source) -> Source:
             f"pattern is that file's and {Path(source.train).name}'s alone; put both into one file, or drop `splits`"
         )
     return source.model_copy(update={"train": str(pattern), "test": None})
-
-
-def variants_by_recipe(variants: Mapping[str, Steps]) -> dict[Recipe, list[str]]:
-    """Every recipe of some variants with those that train it on their way."""
-    served: dict[Recipe, list[str]] = {}
-    for variant, steps in variants.items():
-        for recipe in Recipe.of(steps).prefixes:
-            served.setdefault(recipe, []).append(variant)
-    return served
-
-
-def read_variants(given: Mapping[str, Any]) -> dict[str, Steps]:
-    """The config's block `variants` alone, which has been checked with the whole."""
-    return TypeAdapter(dict[str, GivenSteps]).validate_python(given)

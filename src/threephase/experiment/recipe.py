@@ -1,7 +1,7 @@
 """What a run is made of: its phases in order, their name as a recipe, and the recipes that it shares with others."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -24,6 +24,29 @@ class Step:
 
 
 Steps = tuple[Step, ...]
+
+
+def step_of(given: Any) -> Step:
+    """A variant's phase as the config has it, which has checked it: `dae`, or `{cl: {tag: none, imbalance: none}}`."""
+    if isinstance(given, str):
+        return Step(given)
+    ((phase, settings),) = given.items()
+    return Step(phase, *_tag_and_settings(settings or {}))
+
+
+def steps_of(variant: Any) -> Steps:
+    """A variant as the config has it, which has checked it: a list of phases, or `{baseline: centroid}`, its one step."""
+    if not isinstance(variant, Mapping):
+        return tuple(map(step_of, variant))
+    tag, settings = _tag_and_settings(variant)
+    name = str(settings.pop("baseline"))
+    return (Step(BASELINE, f"{name}-{tag}" if tag else name, settings),)
+
+
+def _tag_and_settings(given: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    settings = dict(given)
+    tag = settings.pop("tag", None)
+    return None if tag is None else str(tag), settings
 
 
 class Recipe(str):
@@ -107,3 +130,12 @@ def checkpoints_of(runs: Iterable[Run]) -> list[Probed]:
         found[Probed(run.dataset, run.model)] = None
         found |= {Probed(run.dataset, run.model, run.seed, part): None for part in run.recipe.prefixes}
     return list(found)
+
+
+def variants_by_recipe(variants: Mapping[str, Steps]) -> dict[Recipe, list[str]]:
+    """Every recipe of some variants with those that train it on their way."""
+    served: dict[Recipe, list[str]] = {}
+    for variant, steps in variants.items():
+        for recipe in Recipe.of(steps).prefixes:
+            served.setdefault(recipe, []).append(variant)
+    return served
