@@ -56,27 +56,29 @@ class Estimate(Protocol):
 
 def student_p(value: float, variance: float, freedom: float) -> float:
     """Two-sided p of a true value of zero. Without any variance it is 1 for zero, else 0."""
-    from scipy import stats
+    from scipy import special
 
     if variance == 0:
         return float(value == 0)
-    return float(2 * stats.t.sf(abs(value) / math.sqrt(variance), freedom))
+    return float(2 * special.stdtr(freedom, -abs(value) / math.sqrt(variance)))
 
 
 def student_interval(value: float, variance: float, freedom: float, level: float) -> Interval:
     """Student's t interval; the value alone without any variance."""
-    from scipy import stats
-
-    reach = float(stats.t.isf((1 - level) / 2, freedom)) * math.sqrt(variance)
+    reach = _quantile((1 - level) / 2, freedom) * math.sqrt(variance)
     return Interval(value - reach, value + reach, level)
 
 
 def student_reach(variance: float, freedom: float, alpha: float, power: float) -> float:
     """The smallest true value that a two-sided t test at `alpha` finds with a chance of `power`."""
-    from scipy import stats
+    return (_quantile(alpha / 2, freedom) + _quantile(1 - power, freedom)) * math.sqrt(variance)
 
-    quantiles = stats.t.isf(alpha / 2, freedom) + stats.t.isf(1 - power, freedom)
-    return float(quantiles) * math.sqrt(variance)
+
+def _quantile(above: float, freedom: float) -> float:
+    """Of Student's t, what it exceeds with a chance of `above`; `scipy.stats.t.isf` takes a hundred times as long."""
+    from scipy import special
+
+    return -float(special.stdtrit(freedom, above))
 
 
 @dataclass(frozen=True)
