@@ -6,14 +6,13 @@ from pathlib import Path
 from threephase import data
 from threephase.api.card import model_card
 from threephase.api.estimator import ESTIMATOR
+from threephase.api.exported import CARD, ONNX
 from threephase.api.model import Model
 from threephase.api.origin import origin_of
 from threephase.artifacts.folders import COMPLETE, read_json, refuse_taken, write_json, writing
 from threephase.errors import CheckpointError
 from threephase.method.classifier import load_classifier
 
-CARD = "README.md"
-ONNX = "onnx"
 BESIDE = Path(__file__).with_name("example.py"), Path(data.__file__).with_name("cleaning.py")
 
 

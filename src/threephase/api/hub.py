@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from threephase.api.export import CARD, ONNX
+from threephase.api.exported import CARD, ONNX
 from threephase.artifacts.folders import COMPLETE, refuse_damaged
 from threephase.errors import CheckpointError, DownloadError
 

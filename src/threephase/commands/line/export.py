@@ -22,7 +22,8 @@ def add_commands(commands: Any) -> None:
 def _export(arguments: argparse.Namespace) -> int:
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
-    from threephase.api.export import CARD, export
+    from threephase.api.export import export
+    from threephase.api.exported import CARD
 
     disable_progress_bar()
     set_verbosity_error()
