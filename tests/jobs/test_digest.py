@@ -4,7 +4,9 @@ import ast
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -17,10 +19,14 @@ PHASES, STUDY = {"dae", "cl", "joint", "ft"}, {"study", "study_worker"}
 @pytest.fixture
 def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the package and its scripts to edit."""
-    shutil.copytree(PROJECT / "src/threephase", tmp_path / "threephase")
-    shutil.copytree(PROJECT / "workflow/scripts", tmp_path / "scripts")
     monkeypatch.setattr(digest, "PACKAGE", tmp_path / "threephase")
-    return tmp_path
+    return copy_of_project(tmp_path)
+
+
+def copy_of_project(folder: Path) -> Path:
+    for place, name in (("src/threephase", "threephase"), ("workflow/scripts", "scripts")):
+        shutil.copytree(PROJECT / place, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
 
 
 def digests(copied: Path) -> dict[str, str]:
@@ -31,6 +37,14 @@ def digests(copied: Path) -> dict[str, str]:
     return {step: digest.code_of(step, scripts) for step in steps}
 
 
+@cache
+def unedited() -> dict[str, str]:
+    """The digests of the project as it is, wherever it lies."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digest, "PACKAGE", Path(folder) / "threephase")
+        return digests(copy_of_project(Path(folder)))
+
+
 def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
@@ -38,11 +52,12 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def changed_by(copied: Path, file: str, old: str, new: str) -> set[str]:
-    """The steps whose digest an edit changes."""
-    before = digests(copied)
+    """The steps whose digest an edit changes, which is then taken back."""
+    before = (copied / file).read_text()
     edit(copied / file, old, new)
-    after = digests(copied)
-    return {step for step in before if before[step] != after[step]}
+    edited = digests(copied)
+    (copied / file).write_text(before)
+    return {step for step, code in unedited().items() if edited[step] != code}
 
 
 def test_an_edit_reaches_the_scripts_that_run_it(copied: Path) -> None:
@@ -73,11 +88,10 @@ def test_the_noise_of_a_phase_is_code_of_that_phase(copied: Path) -> None:
 
 
 def test_what_keeps_jobs_alive_is_code_of_no_rule(copied: Path) -> None:
-    before = digests(copied)
     edit(copied / "threephase/jobs/gpus.py", "WAIT = 0.5", "WAIT = 5")
     for path in (copied / "threephase/jobs").glob("[a-z]*.py"):
         edit(path, "import", "pass; import")
-    assert digests(copied) == before
+    assert digests(copied) == unedited()
 
 
 def test_a_digest_is_the_same_under_every_python(copied: Path) -> None:
