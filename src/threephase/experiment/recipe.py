@@ -35,7 +35,7 @@ def step_of(given: Any) -> Step:
 
 
 def steps_of(variant: Any) -> Steps:
-    """A variant as the config has it, which has checked it: a list of phases, or `{baseline: centroid}`, its one step."""
+    """A variant as the config has it, which has checked it: phases, or `{baseline: centroid}`, its one step."""
     if not isinstance(variant, Mapping):
         return tuple(map(step_of, variant))
     tag, settings = _tag_and_settings(variant)

@@ -66,7 +66,7 @@ def _imports(path: Path) -> frozenset[Path]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(_files(names))
+    return frozenset().union(*(_files(PACKAGE, name) for name in names))
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:
@@ -78,15 +78,15 @@ def _statements(tree: ast.Module) -> Iterator[ast.AST]:
             waiting += getattr(node, block, ())
 
 
-def _files(names: Iterable[str]) -> Iterator[Path]:
-    for name in names:
-        top, *inner = name.split(".")
-        if top == PACKAGE.name and inner[:1] != [UNCOUNTED]:
-            for depth in range(1, len(inner) + 1):
-                place = PACKAGE.joinpath(*inner[:depth])
-                for file in (place / "__init__.py", place.with_suffix(".py")):
-                    if file.is_file():
-                        yield file
+@cache
+def _files(package: Path, name: str) -> frozenset[Path]:
+    """Files that an import of this name runs: a module's, and those of the packages that it lies in."""
+    top, *inner = name.split(".")
+    if top != package.name or inner[:1] == [UNCOUNTED]:
+        return frozenset()
+    places = [package.joinpath(*inner[:depth]) for depth in range(1, len(inner) + 1)]
+    files = [file for place in places for file in (place / "__init__.py", place.with_suffix(".py"))]
+    return frozenset(file for file in files if file.is_file())
 
 
 @cache
@@ -106,20 +106,22 @@ def shown(node: object) -> str:
     `ast.dump` is not: newer versions give nodes more fields, and leave out empty ones. Each process of Snakemake's
     walks the whole package, so this is written to be quick.
     """
-    if isinstance(node, ast.Constant):
-        return repr(node.value)
-    if isinstance(node, ast.AST):
-        fields = []
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if name == "body" and isinstance(node, DOCUMENTED):
-                value = _without_docstring(node.body)
-            if value is not None and value != []:
-                fields.append(f"{name}={shown(value)}")
-        return f"{type(node).__name__}({', '.join(fields)})"
     if isinstance(node, list):
         return f"[{', '.join([shown(part) for part in node])}]"
-    return repr(node)
+    if isinstance(node, ast.Constant):
+        return repr(node.value)
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if name == "body" and isinstance(node, DOCUMENTED):
+            value = _without_docstring(node.body)
+        if isinstance(value, str):
+            fields.append(f"{name}={value!r}")
+        elif value is not None and value != []:
+            fields.append(f"{name}={shown(value)}")
+    return f"{type(node).__name__}({', '.join(fields)})"
 
 
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
