@@ -303,3 +303,21 @@ def test_a_path_that_is_not_there_is_found_before_anything_is_taken_away(tmp_pat
 
 def datasets_of(rows: Path) -> dict[str, Any]:
     return {"d": {"source": {"train": str(rows)}, "test_size": 2}}
+
+
+def test_a_question_is_asked_of_its_datasets_alone(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,label\na,b\n")
+    given = {"source": {"train": str(tmp_path / "rows.csv")}, "test_size": 2}
+    question = {"title": "Q", "against": {"FT": ["No Imb."]}}
+    asked = asked_of(
+        tmp_path,
+        datasets={"d": given | {"splits": {"folds": 2}, "test_size": None}, "more": given},
+        grid=[{"seeds": [1, 2], "models": ["m"]}],
+        tables={"effects": {"all": question, "one": question | {"datasets": ["d"]}}},
+    )
+    found = {name: asked.effect(name) for name in ("all", "one")}
+    runs = {name: {run[0] for run in effect["runs"]} for name, effect in found.items()}
+    assert runs["one"] == {dataset for dataset in runs["all"] if dataset != "more"}
+    assert len(found["all"]["runs"]) == 3 * 2 * 2
+    assert not [file for file in asked.effect_input("one") if "/more/" in file]
+    assert (found["all"]["missing"], found["one"]["missing"]) == (0, 0)

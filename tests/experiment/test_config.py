@@ -150,6 +150,10 @@ def test_setfit_is_refused_in_one_line_where_it_is_not_installed(monkeypatch: py
         ({"tables": {"reference": "Centroid"}}, "tables.reference: 'Centroid' is a baseline; name a variant of phases"),
         ({"tables": {"main": ["FT", "Centroid"]}}, "tables.main: 'Centroid' is a baseline; name a variant of phases"),
         (
+            {"tables": {"effects": {"e": {"title": "E", "against": {"FT": ["No Imb."]}, "datasets": ["absent"]}}}},
+            "unknown dataset 'absent'; known are: d",
+        ),
+        (
             {"tables": {"effects": {"e": {"title": "E", "against": {"FT": ["Centroid"]}}}}},
             "tables.effects: 'Centroid' is trained once for all seeds, so that there are none to pair it over; drop it",
         ),

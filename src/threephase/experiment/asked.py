@@ -277,11 +277,15 @@ class Asked:
         """The file that closes each run; runs that share a recipe share it."""
         return list(dict.fromkeys(f"{_evaluation(run, self.root)}/{COMPLETE}" for run in runs))
 
-    def runs_of(self, variants: Iterable[str]) -> list[Run]:
-        """The runs of some variants. With `tables: {partial: true}` only those that have been evaluated."""
-        runs = [run for run in self.runs if run.variant in variants]
+    def runs_of(self, variants: Iterable[str], datasets: Iterable[str] | None = None) -> list[Run]:
+        """The runs of some variants, on some datasets or all. With `tables: {partial: true}` only evaluated ones."""
+        runs = self._runs_on(variants, datasets)
         partial = self.config.tables.partial
         return [run for run in runs if not partial or (_evaluation(run, self.root) / COMPLETE).exists()]
+
+    def _runs_on(self, variants: Iterable[str], datasets: Iterable[str] | None) -> list[Run]:
+        of_variants = [run for run in self.runs if run.variant in variants]
+        return [run for run in of_variants if datasets is None or layout.dataset_of(run.dataset) in datasets]
 
     def folders(self) -> list[Path]:
         """The closing files of all folders that the grid rests on, those first that others rest on."""
@@ -329,15 +333,15 @@ class Asked:
             for part in recipe.prefixes
         }
 
-    def table(self, variants: Iterable[str]) -> dict[str, Any]:
+    def table(self, variants: Iterable[str], datasets: Iterable[str] | None = None) -> dict[str, Any]:
         """What a table of scores is made of: its runs, what is asked of them, and the config's words for them."""
         known = [variant for variant in variants if variant in self.config.variants]
         shown = sorted(known, key=self.config.is_baseline)  # the others first
-        runs = self.runs_of(shown)
+        runs = self.runs_of(shown, datasets)
         return {
             "runs": [tuple(map(_plain, run)) for run in runs],
             "asked": self.of_runs(runs),
-            "missing": sum(run.variant in shown for run in self.runs) - len(runs),
+            "missing": len(self._runs_on(shown, datasets)) - len(runs),
             "variants": shown,
             "reference": self.config.reference,
             "titles": self.config.titles(),
@@ -365,7 +369,7 @@ class Asked:
     def effect(self, name: str) -> dict[str, Any]:
         """What a table of effects is made of."""
         effect = self.config.tables.effects[name]
-        table = self.table(effect.variants)
+        table = self.table(effect.variants, effect.datasets)
         shown = {key: table[key] for key in ("runs", "asked", "missing", "titles", "probed", "probe_code", "region")}
         return {**shown, "against": effect.against, "title": effect.title}
 
@@ -445,14 +449,15 @@ class Asked:
         pairs = ((self.audited_data(name), str(layout.audit(name, self.root))) for name in self.audited())
         return [path for pair in pairs for path in pair]
 
-    def table_input(self, variants: Iterable[str]) -> list[str]:
+    def table_input(self, variants: Iterable[str], datasets: Iterable[str] | None = None) -> list[str]:
         """The files that close the evaluations and the probes which a table of some variants is made of."""
-        runs = self.runs_of(variants)
+        runs = self.runs_of(variants, datasets)
         return [*self.evaluations(runs), *self.probes(runs)]
 
-    def effect_input(self, effect: str) -> list[str]:
+    def effect_input(self, name: str) -> list[str]:
         """The same of a table of effects."""
-        return self.table_input(self.config.tables.effects[effect].variants)
+        effect = self.config.tables.effects[name]
+        return self.table_input(effect.variants, effect.datasets)
 
     def tuned_of_reference(self) -> list[str]:
         """What studies found for the phases of each column of Table 5, in turn; nothing without studies."""

@@ -175,6 +175,9 @@ class EffectSettings(Settings):
     against: dict[str, list[str]] = Field(
         min_length=1, description="Variants to compare, by the variant that is their baseline."
     )
+    datasets: list[str] | None = Field(
+        None, min_length=1, description="Datasets that it is asked of; all with such variants where absent."
+    )
 
     @property
     def variants(self) -> list[str]:
@@ -274,6 +277,8 @@ class Config(Settings):
                 for name in named or ():
                     known(name, there, kind)
         for effect in self.tables.effects.values():
+            for name in effect.datasets or ():
+                known(name, self.datasets, "dataset")
             for name in effect.variants:
                 known(name, self.variants, "variant")
                 if self.is_baseline(name) and not BASELINES[str(self.recipe_of(name).baseline)].draws:
