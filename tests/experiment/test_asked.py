@@ -308,13 +308,14 @@ def datasets_of(rows: Path) -> dict[str, Any]:
 def test_a_question_is_asked_of_its_datasets_alone(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("text,label\na,b\n")
     given = {"source": {"train": str(tmp_path / "rows.csv")}, "test_size": 2}
-    question = {"title": "Q", "against": {"FT": ["No Imb."]}}
+    question, none = {"title": "Q", "against": {"FT": ["No Imb."]}}, {"datasets": ["unused"]}
     asked = asked_of(
         tmp_path,
-        datasets={"d": given | {"splits": {"folds": 2}, "test_size": None}, "more": given},
-        grid=[{"seeds": [1, 2], "models": ["m"]}],
-        tables={"effects": {"all": question, "one": question | {"datasets": ["d"]}}},
+        datasets={"d": given | {"splits": {"folds": 2}, "test_size": None}, "more": given, "unused": given},
+        grid=[{"seeds": [1, 2], "models": ["m"], "datasets": ["d", "more"]}],
+        tables={"effects": {"all": question, "one": question | {"datasets": ["d"]}, "none": question | none}},
     )
+    assert asked.effects() == ["all", "one"]  # of a question without a run no table is made
     found = {name: asked.effect(name) for name in ("all", "one")}
     runs = {name: {run[0] for run in effect["runs"]} for name, effect in found.items()}
     assert runs["one"] == {dataset for dataset in runs["all"] if dataset != "more"}

@@ -366,6 +366,11 @@ class Asked:
         told = {key: value for key, value in table.items() if key not in ("variants", "expected")}
         return {**told, "main": self.config.main_variants}
 
+    def effects(self) -> list[str]:
+        """The tables of effects that have runs to show."""
+        asked = self.config.tables.effects
+        return [name for name, effect in asked.items() if self.runs_of(effect.variants, effect.datasets)]
+
     def effect(self, name: str) -> dict[str, Any]:
         """What a table of effects is made of."""
         effect = self.config.tables.effects[name]

@@ -62,10 +62,8 @@ def write_tables(asked: Asked, shipped: Path, out: Path) -> None:
         write_audit(audit(pd.read_csv(results), datasets), config.titles(), stem("audit_published"))
     write_probes(**asked.probe_table(), stem=stem("probes"), root=root)
     write_claims(**asked.claims(), published=str(results), stem=stem("claims"), root=root)
-    for name in config.tables.effects:
-        effect = asked.effect(name)
-        if effect["runs"]:
-            write_effects(**effect, stem=stem(f"effects_{name}"), root=root)
+    for name in asked.effects():
+        write_effects(**asked.effect(name), stem=stem(f"effects_{name}"), root=root)
     if asked.shared_datasets() >= LEAST_DATASETS:
         write_over_datasets(**asked.over_datasets(), stem=stem("over_datasets"), root=root)
     verdict = stem("verdict").with_suffix(".md")
