@@ -32,7 +32,7 @@ rule all:
     input:
         [getattr(rules, name).output for name in tables_of(experiment, SHIPPED)],
         STUDIES,
-        expand(rules.effects.output, effect=ASKED.effects()),
+        EFFECTS,
         OVER_DATASETS,
 
 

@@ -41,7 +41,7 @@ rule report:
     input:
         verdict=rules.verdict.output,
         files=[getattr(rules, name).output for name in REPORTED],
-        effects=expand(rules.effects.output, effect=ASKED.effects()),
+        effects=EFFECTS,
         over_datasets=OVER_DATASETS,
         studies=STUDIES,
         pictures=ASKED.all_pictures(),

@@ -196,6 +196,9 @@ rule effects:
         "../workflow/scripts/effects.py"
 
 
+EFFECTS = expand(rules.effects.output, effect=ASKED.effects())
+
+
 rule probes:
     input:
         asked(partial(ASKED.probes, ASKED.runs)),

@@ -106,22 +106,20 @@ def shown(node: object) -> str:
     `ast.dump` is not: newer versions give nodes more fields, and leave out empty ones. Each process of Snakemake's
     walks the whole package, so this is written to be quick.
     """
-    if isinstance(node, list):
-        return f"[{', '.join([shown(part) for part in node])}]"
     if isinstance(node, ast.Constant):
         return repr(node.value)
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = []
-    for name in node._fields:
-        value = getattr(node, name, None)
-        if name == "body" and isinstance(node, DOCUMENTED):
-            value = _without_docstring(node.body)
-        if isinstance(value, str):
-            fields.append(f"{name}={value!r}")
-        elif value is not None and value != []:
-            fields.append(f"{name}={shown(value)}")
-    return f"{type(node).__name__}({', '.join(fields)})"
+    if isinstance(node, ast.AST):
+        fields = []
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if name == "body" and isinstance(node, DOCUMENTED):
+                value = _without_docstring(node.body)
+            if value is not None and value != []:
+                fields.append(f"{name}={shown(value)}")
+        return f"{type(node).__name__}({', '.join(fields)})"
+    if isinstance(node, list):
+        return f"[{', '.join([shown(part) for part in node])}]"
+    return repr(node)
 
 
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
